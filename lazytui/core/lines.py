@@ -1,0 +1,235 @@
+"""Where the lines of a growing file are, without holding the file.
+
+The index keeps one number per block of 32 KiB: how many lines end before it (2 GB of output cost
+half a megabyte). A line is found by a binary search and one look into its block, so a jump to
+any line costs the same, and a line of any length is as cheap as a short one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINE_CAP = 4096  # bytes of one line that are given out; the rest stays in the file
+_BLOCK = 32 * 1024
+_READ = 1024 * 1024  # bytes in memory at once while indexing
+_KEPT_BLOCKS = 4  # a window of lines lies in one or two
+
+
+@dataclass(frozen=True, slots=True)
+class RawLine:
+    """One line without its line end.
+
+    ``data`` is at most :data:`LINE_CAP` bytes, ``cut`` how many bytes follow that are not in it.
+    Of a long line that goes back to its start (carriage returns of a progress bar) ``data`` is
+    the latest state, and nothing is cut.
+    """
+
+    data: bytes
+    cut: int = 0
+
+
+class LineIndex:
+    """The lines of one open file, as far as :meth:`extend` has looked.
+
+    One thread may run :meth:`extend` while another reads. A file that was replaced or truncated
+    needs a new index: see :meth:`is_outdated`. A deleted file stays readable.
+
+    Args:
+        path: the file.
+        last_bytes: begin with the first line that starts in the last so many bytes, to show the
+            end of a large file at once. If no line starts there, begin inside the last one.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, last_bytes: int | None = None) -> None:
+        self.path = path
+        self._file = path.open("rb", buffering=0)
+        self._fd = self._file.fileno()
+        self._lock = threading.Lock()
+        self._extending = self._closed = False
+        self._kept: OrderedDict[int, tuple[int, array[int]]] = OrderedDict()
+        self._before = array("Q")  # lines that end before each block
+        self._ended = 0  # lines that end in what was indexed
+        self._whole = True  # the last line has its newline
+        self.start = self._first_start(last_bytes) if last_bytes is not None else 0
+        self._end = self.start
+
+    @property
+    def end(self) -> int:
+        """The byte offset up to which the file is indexed."""
+        return self._end
+
+    @property
+    def line_count(self) -> int:
+        """How many lines are known; one without its newline yet is a line."""
+        with self._lock:
+            return self._ended + (not self._whole)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """True while the last line has no newline: more of it may come."""
+        return not self._whole
+
+    def extend(self, max_bytes: int) -> bool:
+        """Index the next piece of the file; blocks, so it is for a thread.
+
+        Returns:
+            True if there was more than ``max_bytes`` to index.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with self._lock:
+            if self._closed:
+                return False
+            self._extending = True
+        try:
+            size = os.fstat(self._fd).st_size
+            stop = min(size, self._end + max_bytes)
+            while self._end < stop and self._index_up_to(stop):
+                pass
+            return stop < size
+        finally:
+            with self._lock:
+                self._extending = False
+                if self._closed:
+                    self._file.close()
+
+    def is_outdated(self) -> bool:
+        """True if the path leads to another file now, or the file became shorter."""
+        with self._lock:
+            if self._closed:
+                return True
+            mine = os.fstat(self._fd)
+        try:
+            there = self.path.stat()
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino) or (
+            mine.st_size < self._end
+        )
+
+    def read(self, first: int, last: int) -> list[RawLine]:
+        """Give the lines ``first`` up to, not including, ``last``; none once closed.
+
+        Reads at most one block and :data:`LINE_CAP` bytes a line; mostly one block in all.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with self._lock:
+            if self._closed:
+                return []
+            ended, end, whole = self._ended, self._end, self._whole
+        last = min(last, ended + (not whole))
+        lines = []
+        begin = self._start_of(first, end) if first < last else end
+        for number in range(first, last):
+            following = self._start_of(number + 1, end) if number < ended else end
+            lines.append(self._read_line(begin, following - begin - (number < ended)))
+            begin = following
+        return lines
+
+    def line_at(self, offset: int) -> int:
+        """The number of the line that has the byte at ``offset``, which is indexed."""
+        block, inside = divmod(offset - self.start, _BLOCK)
+        if block >= len(self._before):
+            return self._ended
+        positions = self._newlines_in(block, self._end)
+        return self._before[block] + bisect_left(positions, inside)
+
+    def close(self) -> None:
+        """Close the file; a running :meth:`extend` ends first, without being waited for."""
+        with self._lock:
+            self._closed = True
+            if not self._extending:
+                self._file.close()
+
+    def _first_start(self, last_bytes: int) -> int:
+        size = os.fstat(self._fd).st_size
+        if size <= last_bytes:
+            return 0
+        tail = os.pread(self._fd, last_bytes, size - last_bytes)
+        newline = tail.find(b"\n", 0, len(tail) - 1)
+        return size - last_bytes + newline + 1
+
+    def _index_up_to(self, stop: int) -> bool:
+        """Index one read's worth, ending at a block's edge if it can; False at the file's end."""
+        position = self._end - self.start
+        data = os.pread(self._fd, min(stop - self._end, _READ - position % _BLOCK), self._end)
+        ended, before, done = self._ended, [], 0
+        while done < len(data):
+            room = _BLOCK - (position + done) % _BLOCK
+            if room == _BLOCK:
+                before.append(ended)
+            ended += data.count(b"\n", done, done + room)
+            done += room
+        if data:
+            with self._lock:
+                self._before.extend(before)
+                self._ended = ended
+                self._end += len(data)
+                self._whole = data.endswith(b"\n")
+        return bool(data)
+
+    def _start_of(self, number: int, end: int) -> int:
+        """Where line ``number`` starts, at most the number of ended lines."""
+        if number == 0:
+            return self.start
+        block = bisect_left(self._before, number) - 1
+        positions = self._newlines_in(block, end)
+        index = number - self._before[block] - 1
+        if index >= len(positions):  # truncated since it was indexed
+            return end
+        return self.start + block * _BLOCK + positions[index] + 1
+
+    def _newlines_in(self, block: int, end: int) -> array[int]:
+        """Where in ``block`` newlines are, as far as it was indexed."""
+        offset = self.start + block * _BLOCK
+        size = min(_BLOCK, end - offset)
+        known_size, positions = self._kept.get(block, (0, array("H")))
+        if known_size < size:
+            data = os.pread(self._fd, size, offset)
+            positions = array("H")
+            position = data.find(b"\n")
+            while position >= 0:
+                positions.append(position)
+                position = data.find(b"\n", position + 1)
+            self._kept[block] = (size, positions)
+            if len(self._kept) > _KEPT_BLOCKS:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(block)
+        return positions
+
+    def _read_line(self, start: int, length: int) -> RawLine:
+        if length <= LINE_CAP:
+            return RawLine(os.pread(self._fd, max(0, length), start).removesuffix(b"\r"))
+        tail = os.pread(self._fd, LINE_CAP, start + length - LINE_CAP).removesuffix(b"\r")
+        _, back, latest = tail.partition(b"\r")
+        if back:
+            return RawLine(latest)
+        head = _whole_characters(os.pread(self._fd, LINE_CAP, start))
+        return RawLine(head, length - len(head))
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """Take off a UTF-8 character that the end of ``data`` cuts in two."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte & 0xC0 == 0xC0:
+            needs = 2 + (byte >= 0xE0) + (byte >= 0xF0)
+            return data[:-back] if needs > back else data
+        if byte < 0x80:
+            break
+    return data
