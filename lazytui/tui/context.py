@@ -1,0 +1,132 @@
+"""What a screen may ask of the engine, and the clocks it reads.
+
+The protocols say exactly how much of the engine the screens use, so that a test can hand
+in a small engine of its own and so that a change in the core shows up as a type error here.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lazytui.core.events import EventBus
+    from lazytui.core.model import HostState, Metrics, RunRecord, RuntimeInfo
+
+
+class EntryView(Protocol):
+    """Where the ssh config names a host."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+
+
+class RuntimeView(Protocol):
+    """One host, as a row of the table needs it."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def state(self) -> HostState: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def info(self) -> RuntimeInfo | None: ...
+    @property
+    def metrics(self) -> Metrics | None: ...
+    @property
+    def cpu_history(self) -> Sequence[float]: ...
+    @property
+    def latency_ms(self) -> float | None: ...
+    @property
+    def alive_runs(self) -> int: ...
+    @property
+    def since(self) -> float: ...
+    @property
+    def entry(self) -> EntryView | None: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def question(self) -> object | None: ...
+
+    def next_try_s(self) -> float | None:
+        """Seconds until the engine tries to connect again; None when it will not by itself."""
+
+
+class QuestionView(Protocol):
+    """Something only the user can decide, with the keys of the possible answers."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def lines(self) -> tuple[str, ...]: ...
+    @property
+    def choices(self) -> tuple[tuple[str, str], ...]: ...
+
+
+class RunsView(Protocol):
+    """The runs the engine knows, in memory."""
+
+    def records(self, limit: int) -> Sequence[RunRecord]:
+        """Give at most ``limit`` runs, newest first."""
+
+    def get(self, run_id: str) -> RunRecord:
+        """Give one run; KeyError when it is unknown."""
+
+
+class EngineView(Protocol):
+    """The engine as the screens see it: facts to read, intents to await."""
+
+    @property
+    def events(self) -> EventBus: ...
+    @property
+    def runtimes(self) -> Mapping[str, RuntimeView]: ...
+    @property
+    def runs(self) -> RunsView: ...
+    @property
+    def questions(self) -> Sequence[QuestionView]: ...
+    @property
+    def problems(self) -> Sequence[object]: ...
+    @property
+    def config_path(self) -> str: ...
+
+    async def run_command(self, command: str, hosts: Sequence[str]) -> Sequence[RunRecord]:
+        """Run a shell command on hosts; an inactive host gives a failed run with a reason."""
+
+    async def stop_run(self, run_id: str, signal: str) -> object:
+        """Send INT, TERM or KILL to everything a run started."""
+
+    async def refresh(self, hosts: Sequence[str] | None) -> object:
+        """Try the hosts again now; None means all of them."""
+
+    def answer(self, question_id: str, choice_key: str) -> object:
+        """Answer a question with the key of one of its choices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The two clocks of the screens, in seconds; tests hand in their own.
+
+    ``monotonic`` counts on the scale of :attr:`RuntimeView.since`, ``epoch`` on that of the
+    times in a :class:`~lazytui.core.model.RunRecord`.
+    """
+
+    monotonic: Callable[[], float] = time.monotonic
+    epoch: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a screen is made from."""
+
+    engine: EngineView
+    clock: Clock = field(default_factory=Clock)

@@ -1,0 +1,156 @@
+"""Every key of the screens, as data: an id, its keys, what it does, and where.
+
+Screens bind by scope with :func:`bindings`; the action of a key is its id (``page-down`` calls
+``action_page_down``). The key bar and the help are made from the same data, so that what is
+shown is what is bound.
+
+Keys that a terminal, a multiplexer or a shell keeps for itself stay free: ``ctrl+a``,
+``ctrl+b``, ``ctrl+s``, ``ctrl+h/i/m/j/k/l``, everything with ``alt``; a function key is an
+alias at most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing a key does.
+
+    Args:
+        id: the name to remap it by, and the action it calls.
+        keys: Textual's names of the keys; the first is the one shown.
+        text: one or two words for the key bar, a verb where there is one.
+        help: a sentence for the help.
+        scope: where it works.
+        bar: it is shown in the key bar while it can do something.
+        priority: it works whatever has the focus; never for a key that prints.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    text: str
+    help: str
+    scope: str
+    bar: bool = False
+    priority: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The first key as people write it: ``esc``, ``?``, ``pgdn``."""
+        return shown_key(self.keys[0])
+
+    @property
+    def action(self) -> str:
+        """The name of the action, without ``action_``."""
+        return self.id.replace("-", "_")
+
+
+SHOWN_KEYS = {
+    "question_mark": "?",
+    "asterisk": "*",
+    "escape": "esc",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "down": "↓",
+    "up": "↑",
+    "left": "←",
+    "right": "→",
+}
+
+
+def shown_key(key: str) -> str:
+    """Give the name of a key as people write it."""
+    return SHOWN_KEYS.get(key, key)
+
+
+# Headings of the help; a scope without one goes on under the heading before it.
+SCOPE_TITLES = {
+    "hosts": "Hosts",
+    "tasks": "Tasks",
+    "output": "Output",
+    "prompt": "Run",
+    "menu": "Menu",
+    "list": "Moving",
+    "text": "Moving",
+    "global": "Everywhere",
+}
+
+KEYMAP: tuple[Key, ...] = (
+    # Hosts
+    Key("run", ("r",), "run", "Run a command on the marked hosts, or this one", "hosts", bar=True),
+    Key("logs", ("l",), "output", "Output of the last run on this host", "hosts", bar=True),
+    Key("questions", ("Q",), "answer", "Answer the questions that wait", "hosts", bar=True),
+    Key(
+        "refresh", ("R",), "try now", "Try the marked hosts, or this one, again", "hosts", bar=True
+    ),
+    Key("mark", ("space",), "mark", "Mark this host, or unmark it", "hosts", bar=True),
+    Key("mark-all", ("asterisk",), "mark all", "Mark all hosts, or none", "hosts", bar=True),
+    # Tasks
+    Key("open", ("l", "enter"), "output", "Output of this run", "tasks", bar=True),
+    Key("stop", ("x",), "stop", "Stop this run: choose a signal", "tasks", bar=True),
+    # Output
+    Key(
+        "follow",
+        ("f",),
+        "follow",
+        "Follow the end as output comes, or stay",
+        "output",
+        bar=True,
+    ),
+    Key("stop", ("x",), "stop", "Stop this run: choose a signal", "output", bar=True),
+    # Run
+    Key("submit", ("enter",), "run", "Run the command", "prompt", bar=True),
+    Key("back", ("escape",), "back", "Back; the text is kept", "prompt", bar=True),
+    # Small menus, the help
+    Key("choose", ("enter",), "choose", "Choose the highlighted answer", "menu", bar=True),
+    Key("previous", ("up",), "up", "Highlight the answer above", "menu"),
+    Key("next", ("down",), "down", "Highlight the answer below", "menu"),
+    Key("back", ("escape",), "back", "Back; nothing is done", "menu", bar=True),
+    Key("close", ("escape", "q", "question_mark"), "back", "Back", "help", bar=True),
+    # Moving in lists and in text
+    Key("cursor-down", ("down", "j"), "down", "Down", "list"),
+    Key("cursor-up", ("up", "k"), "up", "Up", "list"),
+    Key("top", ("g", "home"), "top", "First row", "list"),
+    Key("bottom", ("G", "end"), "bottom", "Last row", "list"),
+    Key("half-down", ("ctrl+d",), "half page down", "Half a page down", "list"),
+    Key("half-up", ("ctrl+u",), "half page up", "Half a page up", "list"),
+    Key("page-down", ("pagedown",), "page down", "A page down", "list"),
+    Key("page-up", ("pageup",), "page up", "A page up", "list"),
+    Key("text-down", ("down", "j"), "down", "Down", "text"),
+    Key("text-up", ("up", "k"), "up", "Up", "text"),
+    Key("text-left", ("left",), "left", "Left", "text"),
+    Key("text-right", ("right",), "right", "Right", "text"),
+    Key("text-top", ("g", "home"), "top", "First line", "text"),
+    Key("text-bottom", ("G", "end"), "bottom", "Last line, and follow", "text", bar=True),
+    Key("text-page-down", ("ctrl+d", "pagedown", "space"), "page down", "A page down", "text"),
+    Key("text-page-up", ("ctrl+u", "pageup"), "page up", "A page up", "text"),
+    # The two tabs are roots; the screens above them are pages
+    Key("quit", ("q",), "quit", "Quit: what runs on the hosts goes on", "tab", bar=True),
+    Key("back", ("escape",), "back", "One step back: marks first, then to Hosts", "tab", bar=True),
+    Key("back", ("escape", "q"), "back", "One step back; nothing is stopped", "page", bar=True),
+    # Everywhere
+    Key("view-hosts", ("1",), "hosts", "Hosts", "global"),
+    Key("view-tasks", ("2",), "tasks", "Tasks", "global"),
+    Key("keys", ("question_mark", "f1"), "keys", "This list", "global", bar=True),
+    Key("quit-now", ("ctrl+q",), "quit", "Quit from anywhere", "global", priority=True),
+    Key("interrupt", ("ctrl+c",), "hint", "Copy the selected text, or say how to quit", "global"),
+)
+
+
+def keys_of(*scopes: str) -> list[Key]:
+    """Give the keys of the scopes: scope by scope, in the order of the map."""
+    return [key for scope in scopes for key in KEYMAP if key.scope == scope]
+
+
+def bindings(*scopes: str) -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
+    """Give the Textual bindings of the scopes, each with its id so that it can be remapped."""
+    return [
+        Binding(
+            ",".join(key.keys), key.action, key.text, show=False, priority=key.priority, id=key.id
+        )
+        for key in keys_of(*scopes)
+    ]
