@@ -1,0 +1,153 @@
+"""The rows around a screen's body: header, banner, details, status and keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widget import Widget
+
+from lazytui.tui.widgets.cells import Piece, content_of, spread, width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from textual import events
+
+    from lazytui.tui.keymap import Key
+
+TABS = (("1", "Hosts", "view_hosts"), ("2", "Tasks", "view_tasks"))
+BRAND = (Piece("lazytui", "moves", bold=True), Piece("  "))
+WAY_LEAST = 16  # cells that the way keeps beside a long state
+
+
+class Bar(Widget):
+    """One or more rows of pieces, the left ones at the left edge, the right ones at the right."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._rows: Sequence[tuple[Sequence[Piece], Sequence[Piece]]] = ()
+
+    def show(self, *rows: tuple[Sequence[Piece], Sequence[Piece]]) -> None:
+        """Show rows, each as the pieces of its left and of its right end."""
+        if rows != self._rows:
+            self._rows = rows
+            self.refresh()
+
+    def render(self) -> Content:
+        """Lay the rows out at the present width."""
+        cells = self.content_size.width
+        lines = [content_of(spread(left, right, cells)) for left, right in self._rows]
+        return Content("\n").join(lines)
+
+
+class Header(Widget):
+    """Where the user is at the left, what counts here at the right, as far as there is room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: Sequence[Piece] = ()
+        self._left_least = 0
+        self._facts: Sequence[Sequence[Piece]] = ()
+
+    def tabs(self, current: str, counts: Sequence[Piece]) -> None:
+        """Show the tabs with the current one raised, and counts, the most important first."""
+        pieces = [*BRAND]
+        for key, title, _ in TABS:
+            here = title == current
+            pieces.append(Piece(f" {key} ", "ground on $moves" if here else "quiet", bold=here))
+            pieces.append(Piece(f"{title} ", "ground on $moves" if here else "quiet", bold=here))
+            pieces.append(Piece(" "))
+        self._show(pieces, width_of(pieces), [[count] for count in counts])
+
+    def way(self, steps: Sequence[Piece], state: Sequence[Piece]) -> None:
+        """Show the way to a screen, ``Tasks › #41 train.py``, and the state of what it shows."""
+        pieces = [*BRAND, *steps]
+        self._show(pieces, min(width_of(pieces), WAY_LEAST), [state])
+
+    def _show(
+        self, left: Sequence[Piece], left_least: int, facts: Sequence[Sequence[Piece]]
+    ) -> None:
+        if (left, facts) != (self._left, self._facts):
+            self._left, self._left_least, self._facts = left, left_least, facts
+            self.refresh()
+
+    def render(self) -> Content:
+        """Put the left end and as many facts as fit."""
+        cells = self.content_size.width
+        right: list[Piece] = []
+        for fact in self._facts:
+            longer = [*right, *([Piece(" · ", "faint")] if right else []), *fact]
+            if width_of(longer) + self._left_least + 2 > cells:
+                break
+            right = longer
+        return content_of(spread(self._left, right, cells))
+
+    async def on_click(self, event: events.Click) -> None:
+        """Go to the tab that was clicked."""
+        at = event.get_content_offset_capture(self).x - width_of(BRAND)
+        for key, title, action in TABS:
+            width = len(f" {key} {title} ")
+            if 0 <= at < width:
+                await self.app.run_action(action)
+                return
+            at -= width + 1
+
+
+class KeyBar(Widget):
+    """The keys that do something here and now. What does not fit goes from the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: tuple[Key, ...] = ()
+
+    def show(self, keys: Iterable[Key]) -> None:
+        """Show these keys."""
+        keys = tuple(keys)
+        if keys != self._keys:
+            self._keys = keys
+            self.refresh()
+
+    @property
+    def shown(self) -> list[Key]:
+        """The keys that fit; the last one, which leads to all others, always stays."""
+        room = self.content_size.width
+        *first, last = self._keys or (None,)
+        if last is None:
+            return []
+        room -= _key_cells(last)
+        fitting: list[Key] = []
+        for key in first:
+            room -= _key_cells(key)
+            if room < 0:
+                break
+            fitting.append(key)
+        return [*fitting, last]
+
+    def render(self) -> Content:
+        """Draw key and verb, key and verb."""
+        return content_of(
+            piece
+            for key in self.shown
+            for piece in (Piece(key.shown, "keys", bold=True), Piece(f" {key.text}  ", "quiet"))
+        )
+
+    def on_click(self, event: events.Click) -> None:
+        """Do what the clicked key does: press it."""
+        at = event.get_content_offset_capture(self).x
+        for key in self.shown:
+            if 0 <= at < _key_cells(key):
+                self.app.simulate_key(key.keys[0])
+                return
+            at -= _key_cells(key)
+
+
+def _key_cells(key: Key) -> int:
+    return cell_len(key.shown) + 1 + cell_len(key.text) + 2
+
+
+def banner_pieces(problems: Sequence[str]) -> list[Piece]:
+    """Say the first problem of the configuration, and how many more there are."""
+    more = f"  (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return [Piece("! ", "attention"), Piece(problems[0], "attention"), Piece(more, "quiet")]

@@ -1,0 +1,263 @@
+"""A table that draws only the rows that are seen, so that a thousand hosts cost as much as ten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from lazytui.tui.keymap import bindings
+from lazytui.tui.theme import ROLES
+from lazytui.tui.widgets.cells import Piece, place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from textual import events
+
+    from lazytui.tui.widgets.columns import Column
+
+GUTTER = 3  # the cursor bar, the mark, a blank
+GAP = 2
+
+
+class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
+    """Rows under a heading that stays, with a cursor and marks.
+
+    Rows are known by a key (a host, a run), not by their place: cursor and marks stay with
+    their row when others come and go. Children say what a row shows.
+    """
+
+    BINDINGS = bindings("list")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "line-table--head",
+        "line-table--cursor",
+        *(f"line-table--{role}" for role in ROLES),
+    }
+
+    class CursorMoved(Message):
+        """The cursor is on another row, or the rows changed below it."""
+
+    class MarksChanged(Message):
+        """Rows were marked or unmarked."""
+
+    class Opened(Message):
+        """A row was opened with the mouse."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 (Textual's own word)
+        super().__init__(id=id)
+        self._keys: tuple[str, ...] = ()
+        self._places: dict[str, int] = {}
+        self._cursor = 0
+        self._marks: set[str] = set()
+        self._layout: tuple[Column, ...] = ()
+        self._layout_width = -1
+
+    # What children say
+
+    def layout_for(self, cells: int) -> tuple[Column, ...]:
+        """Choose the columns for rows of ``cells`` cells (the gutter not counted)."""
+        raise NotImplementedError
+
+    def row(self, key: str, columns: Sequence[Column]) -> Iterable[Piece]:
+        """Give the pieces of a row, each column filled, with the gaps between them."""
+        raise NotImplementedError
+
+    # Rows, cursor and marks
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The rows in order."""
+        return self._keys
+
+    @property
+    def current(self) -> str | None:
+        """The row under the cursor; None in an empty table."""
+        return self._keys[self._cursor] if self._keys else None
+
+    @property
+    def cursor(self) -> int:
+        """The place of the cursor, 0 for the first row."""
+        return self._cursor
+
+    @property
+    def marked(self) -> list[str]:
+        """The marked rows, in the order of the table."""
+        return sorted(self._marks, key=self._places.__getitem__)
+
+    def set_keys(self, keys: Iterable[str]) -> None:
+        """Replace the rows; the cursor stays on its row where that is still there."""
+        new = tuple(keys)
+        if new == self._keys:
+            return
+        before, current = self._cursor, self.current
+        self._keys = new
+        self._places = {key: place for place, key in enumerate(new)}
+        self._layout_width = -1
+        self.virtual_size = Size(0, len(new) + 1)
+        if self._marks - self._places.keys():
+            self._marks &= self._places.keys()
+            self.post_message(self.MarksChanged())
+        fallback = min(before, max(0, len(new) - 1))
+        self._cursor = self._places.get(current, fallback) if current else fallback
+        if self._cursor != before and self.scroll_offset.y:
+            # Rows came in above: what the user looks at stays where it is.
+            self.scroll_to(y=self.scroll_offset.y + self._cursor - before, animate=False)
+        self._show_cursor()
+        self.refresh()
+        self.post_message(self.CursorMoved())
+
+    def move_cursor(self, place: int) -> None:
+        """Put the cursor on a row; places outside the table mean its nearest end."""
+        place = max(0, min(place, len(self._keys) - 1))
+        if place == self._cursor:
+            return
+        self.refresh_line(self._cursor + 1)
+        self._cursor = place
+        self.refresh_line(place + 1)
+        self._show_cursor()
+        self.post_message(self.CursorMoved())
+
+    def toggle_mark(self, key: str) -> None:
+        """Mark a row, or unmark it."""
+        self._marks ^= {key}
+        self.refresh_line(self._places[key] + 1)
+        self.post_message(self.MarksChanged())
+
+    def mark_all(self) -> None:
+        """Mark all rows; when all are marked, unmark them."""
+        self._marks = set() if len(self._marks) == len(self._keys) else set(self._keys)
+        self.refresh()
+        self.post_message(self.MarksChanged())
+
+    def clear_marks(self) -> None:
+        """Unmark all rows."""
+        self._marks.clear()
+        self.refresh()
+        self.post_message(self.MarksChanged())
+
+    def rows_changed(self, keys: Iterable[str]) -> None:
+        """Draw rows again whose content changed; rows out of sight cost nothing."""
+        top = self.scroll_offset.y
+        bottom = top + self.size.height
+        for key in keys:
+            place = self._places.get(key)
+            if place is not None and top <= place < bottom:
+                self.refresh_line(place + 1)
+
+    @property
+    def page(self) -> int:
+        """The number of rows that are seen at once."""
+        return max(1, self.size.height - 1)
+
+    def _show_cursor(self) -> None:
+        """Scroll just as far as needed to have the cursor in sight."""
+        top = self.scroll_offset.y
+        if self._cursor < top:
+            self.scroll_to(y=self._cursor, animate=False)
+        elif self._cursor >= top + self.page:
+            self.scroll_to(y=self._cursor - self.page + 1, animate=False)
+
+    # Keys and mouse
+
+    def action_cursor_down(self) -> None:
+        self.move_cursor(self._cursor + 1)
+
+    def action_cursor_up(self) -> None:
+        self.move_cursor(self._cursor - 1)
+
+    def action_top(self) -> None:
+        self.move_cursor(0)
+
+    def action_bottom(self) -> None:
+        self.move_cursor(len(self._keys) - 1)
+
+    def action_half_down(self) -> None:
+        self.move_cursor(self._cursor + max(1, self.page // 2))
+
+    def action_half_up(self) -> None:
+        self.move_cursor(self._cursor - max(1, self.page // 2))
+
+    def action_page_down(self) -> None:
+        self.move_cursor(self._cursor + self.page)
+
+    def action_page_up(self) -> None:
+        self.move_cursor(self._cursor - self.page)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse is; a double click opens the row."""
+        place = self.scroll_offset.y + event.y - 1
+        if event.y < 1 or place >= len(self._keys):
+            return
+        self.move_cursor(place)
+        if event.chain == 2:
+            self.post_message(self.Opened())
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight when the terminal shrinks."""
+        self._show_cursor()
+
+    # Drawing
+
+    def columns(self) -> tuple[Column, ...]:
+        """Give the columns at the present width."""
+        cells = self.size.width
+        if cells != self._layout_width:
+            self._layout = self.layout_for(max(0, cells - GUTTER - 1))
+            self._layout_width = cells
+        return self._layout
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of the screen: the heading, a row, or nothing."""
+        if y == 0:
+            return self._strip(self._head(), self.get_component_rich_style("line-table--head"))
+        place = self.scroll_offset.y + y - 1
+        if place >= len(self._keys):
+            return Strip.blank(self.size.width, self.rich_style)
+        key = self._keys[place]
+        here = place == self._cursor
+        pieces = [
+            Piece("▌" if here else " ", "moves"),
+            Piece("✓" if key in self._marks else " ", "keys"),
+            Piece(" "),
+            *self.row(key, self.columns()),
+        ]
+        ground = self.get_component_rich_style("line-table--cursor") if here else self.rich_style
+        return self._strip(pieces, ground)
+
+    def _head(self) -> list[Piece]:
+        pieces = [Piece(" " * GUTTER)]
+        for column in self.columns():
+            pieces += place([Piece(column.title, "quiet")], column.width, right=column.right)
+            pieces.append(Piece(" " * GAP))
+        return pieces
+
+    def _strip(self, pieces: Iterable[Piece], ground: Style) -> Strip:
+        segments = [
+            Segment(text, ground + self._role_style(role) + Style(bold=bold))
+            for text, role, bold in pieces
+        ]
+        return Strip(segments).adjust_cell_length(self.size.width, ground)
+
+    def _role_style(self, role: str) -> Style:
+        return self.get_component_rich_style(f"line-table--{role}", partial=True)
+
+
+def joined(cells: Iterable[Sequence[Piece]]) -> list[Piece]:
+    """Put filled columns side by side with a gap between them."""
+    pieces: list[Piece] = []
+    for cell in cells:
+        if pieces:
+            pieces.append(Piece(" " * GAP))
+        pieces += cell
+    return pieces
+
+
+def tail_cells(columns: Sequence[Column]) -> int:
+    """Give the cells that columns cover together, for a text that runs over them."""
+    return sum(column.width for column in columns) + GAP * max(0, len(columns) - 1)
