@@ -1,0 +1,61 @@
+"""What the app tells its screens about the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from lazytui.core.events import OutputGrew, QuestionsChanged, RunChanged, RuntimeChanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lazytui.core.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What became different in the engine since the last time.
+
+    Args:
+        hosts: hosts with a new state, reason or metrics.
+        runs: runs that were made, started or ended.
+        output: the new sizes of spools in bytes, by run.
+        questions: questions came or went.
+    """
+
+    hosts: frozenset[str]
+    runs: frozenset[str]
+    output: Mapping[str, int]
+    questions: bool
+
+
+class EngineChanged(Message, bubble=False):
+    """A batch of changes, told to every screen in sight."""
+
+    def __init__(self, changes: Changes) -> None:
+        super().__init__()
+        self.changes = changes
+
+
+def changes_in(events: Iterable[Event]) -> Changes:
+    """Sort a batch of events by what the screens show of them."""
+    hosts: set[str] = set()
+    runs: set[str] = set()
+    output: dict[str, int] = {}
+    questions = False
+    for event in events:
+        match event:
+            case RuntimeChanged(host):
+                hosts.add(host)
+            case RunChanged(run_id):
+                runs.add(run_id)
+            case OutputGrew(run_id, size):
+                output[run_id] = size
+            case QuestionsChanged():
+                questions = True
+            case _:
+                pass  # groups have no screen yet; notices are the app's own
+    return Changes(frozenset(hosts), frozenset(runs), output, questions)

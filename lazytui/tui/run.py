@@ -1,0 +1,90 @@
+"""Shows the screens on this terminal until the user leaves or the terminal goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from lazytui.tui.app import LazytuiApp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lazytui.tui.context import EngineView
+
+
+async def run_app(engine: EngineView) -> None:
+    """Show the screens until the user leaves.
+
+    Textual dies of SIGTERM and SIGHUP without restoring the screen, and without a terminal it
+    spins; here all three are a clean exit. Returns then; the engine goes on and is the
+    caller's to close. To be awaited on the main thread's loop.
+    """
+    app = LazytuiApp(engine)
+    with _on_signals(app.exit), _on_hangup(app.exit):
+        # Without the mouse reports of every movement a slow line has less to carry.
+        await app.run_async()
+
+
+@contextlib.contextmanager
+def _on_signals(leave: Callable[[], None]) -> Iterator[None]:
+    """Leave on SIGTERM and SIGHUP inside the ``with``; their former handling comes back after."""
+    loop = asyncio.get_running_loop()
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in former:
+        loop.add_signal_handler(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _on_hangup(leave: Callable[[], None]) -> Iterator[None]:
+    """Leave when the terminal is gone, also where SIGHUP is ignored (nohup).
+
+    An epoll that asks for nothing still reports a hang-up, and is itself a file to wait for;
+    so the keys stay Textual's to read, and nothing is polled. Systems without epoll have SIGHUP.
+    """
+    terminal = sys.__stdin__
+    if terminal is None or not hasattr(select, "epoll"):
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    with select.epoll() as hangup:
+        try:
+            hangup.register(terminal.fileno(), 0)
+        except OSError:  # /dev/null and files have no other end that could go away
+            yield
+            return
+
+        def gone() -> None:
+            loop.remove_reader(hangup.fileno())
+            _let_go_of_terminal()
+            leave()
+
+        loop.add_reader(hangup.fileno(), gone)
+        try:
+            yield
+        finally:
+            loop.remove_reader(hangup.fileno())
+
+
+def _let_go_of_terminal() -> None:
+    """Put nothing in the place of a terminal that is gone.
+
+    Textual's writer thread would die of the first write to it, and then the loop would wait
+    for ever for room in that thread's queue.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        if stream is not None and os.isatty(stream.fileno()):
+            os.dup2(nothing, stream.fileno())
+    os.close(nothing)

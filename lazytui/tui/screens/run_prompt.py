@@ -1,0 +1,92 @@
+"""A sheet at the bottom that asks for a command and says where it will run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from lazytui.core.where import fold
+from lazytui.text import sanitize
+from lazytui.tui.keymap import bindings, keys_of
+from lazytui.tui.widgets.bars import Bar, KeyBar
+from lazytui.tui.widgets.cells import Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import ComposeResult
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The text of the sheet when it was left; ``submitted`` when it shall run."""
+
+    text: str
+    submitted: bool
+
+
+class RunPrompt(ModalScreen[Draft]):
+    """Asks for a shell command.
+
+    Args:
+        hosts: where it will run.
+        down: those of the hosts that cannot be used now.
+        text: what is in the field at first.
+    """
+
+    SCOPES: ClassVar[tuple[str, ...]] = ("prompt",)
+    BINDINGS = bindings("prompt")
+
+    def __init__(self, hosts: Sequence[str], down: Sequence[str], text: str) -> None:
+        super().__init__()
+        self._hosts = hosts
+        self._down = down
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """Lay the sheet out: where, what, and what to expect."""
+        with Vertical(classes="sheet"):
+            yield Bar(id="where")
+            yield Input(self._text, placeholder="a shell command", id="command", compact=True)
+            yield Bar(id="expect")
+            yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Say where the command will run."""
+        count = "1 host" if len(self._hosts) == 1 else f"{len(self._hosts)} hosts"
+        self.query_one("#where", Bar).show(
+            (
+                [
+                    Piece("Run on ", bold=True),
+                    Piece(sanitize(fold(self._hosts)), "moves", bold=True),
+                ],
+                [Piece(count, "quiet")],
+            )
+        )
+        self.query_one("#expect", Bar).show((self._expected(), ()))
+        self.query_one(KeyBar).show(key for key in keys_of(*self.SCOPES) if key.bar)
+
+    def _expected(self) -> list[Piece]:
+        if not self._down:
+            return [Piece("Goes on without the screen; its output is under Tasks.", "quiet")]
+        names = sanitize(fold(self._down))
+        verb = "is" if len(self._down) == 1 else "are"
+        return [Piece(f"{names} {verb} not up: the run fails there", "attention")]
+
+    def action_submit(self) -> None:
+        """Run the text; without one nothing happens."""
+        text = self.query_one(Input).value
+        if text.strip():
+            self.dismiss(Draft(text, submitted=True))
+
+    def on_input_submitted(self) -> None:
+        """The field takes ``enter`` before the sheet does."""
+        self.action_submit()
+
+    def action_back(self) -> None:
+        """Leave; the text comes back next time."""
+        self.dismiss(Draft(self.query_one(Input).value, submitted=False))
