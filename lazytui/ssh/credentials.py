@@ -1,0 +1,161 @@
+"""Keys of the user, and the questions that only the user can answer."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncssh
+
+    from lazytui.ssh.config import HostOptions
+
+# What ssh tries when no IdentityFile is given (ssh_config(5)), without the security-key kinds,
+# which need a touch at a moment nobody expects.
+DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that waits for a person.
+
+    Args:
+        host: the alias it is about.
+        kind: ``hostkey`` (others come with the features that need them).
+        title: one line.
+        lines: the facts to decide on.
+        choices: pairs of a key and what it does; the last one is the safe one.
+        id: unique in this process.
+    """
+
+    host: str
+    kind: str
+    title: str
+    lines: tuple[str, ...]
+    choices: tuple[tuple[str, str], ...]
+    id: str = field(default_factory=lambda: f"q{next(_numbers)}")
+
+
+class Asker(Protocol):
+    """Somebody who can answer: the screen, the command line, a test."""
+
+    async def ask(self, question: Question) -> str | None:
+        """Give the key of the choice that was taken, or None when nobody answers."""
+
+
+class NobodyAsks:
+    """The asker of a program without a person: every question stays unanswered."""
+
+    async def ask(self, question: Question) -> str | None:
+        """Answer nothing."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedKeys:
+    """The keys to try for one host, with the words to say afterwards.
+
+    Args:
+        keys: private keys that could be read, or pairs of a key and its certificate, as
+            asyncssh's ``client_keys`` takes them. (asyncssh's key *pairs* remember the signature
+            algorithm of one connection, so they are not shared.)
+        names: their file names.
+        skipped: why some could not be used: ``id_rsa needs a passphrase``.
+    """
+
+    keys: tuple[asyncssh.SSHKey | tuple[asyncssh.SSHKey, asyncssh.SSHCertificate], ...]
+    names: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+class KeyRing:
+    """Reads each private key once, whatever number of hosts uses it.
+
+    Args:
+        home: where the default keys are looked for, below ``.ssh``.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._loaded: dict[tuple[str, tuple[str, ...]], tuple[object, LoadedKeys]] = {}
+
+    def keys_for(self, options: HostOptions) -> LoadedKeys:
+        """Give the keys of the files that the ssh config names, or of the default files."""
+        paths = options.identity_files or tuple(
+            str(self._home / ".ssh" / name) for name in DEFAULT_KEYS
+        )
+        found = [self._load(path, options.certificate_files) for path in paths]
+        return LoadedKeys(
+            keys=tuple(key for loaded in found for key in loaded.keys),
+            names=tuple(name for loaded in found for name in loaded.names),
+            skipped=tuple(text for loaded in found for text in loaded.skipped),
+        )
+
+    def _load(self, path: str, certificates: tuple[str, ...]) -> LoadedKeys:
+        stamp = tuple(_stamp(name) for name in (path, f"{path}-cert.pub", *certificates))
+        cached = self._loaded.get((path, certificates))
+        if cached is not None and cached[0] == stamp:
+            return cached[1]
+        keys = _read(path, certificates) if stamp[0] is not None else LoadedKeys((), (), ())
+        self._loaded[path, certificates] = (stamp, keys)
+        return keys
+
+
+def agent_socket(options: HostOptions) -> str | None:
+    """Give the path of the ssh-agent to ask for one host, or None for none."""
+    if options.identity_agent == "none":
+        return None
+    if options.identity_agent and options.identity_agent != "SSH_AUTH_SOCK":
+        return options.identity_agent
+    return os.environ.get("SSH_AUTH_SOCK") or None
+
+
+def public_keys_of(options: HostOptions) -> list[str]:
+    """Give the public key files next to the named keys, for ``IdentitiesOnly``.
+
+    ssh then offers of the ssh-agent's keys only those, also when the private part is not on disk.
+    """
+    named = (f"{path}.pub" for path in options.identity_files)
+    return [path for path in named if Path(path).is_file()]
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a stat per connect, on a plain string
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _read(path: str, certificates: tuple[str, ...]) -> LoadedKeys:
+    import asyncssh
+
+    name = Path(path).name
+    try:
+        key = asyncssh.read_private_key(path)
+    except asyncssh.KeyImportError as error:
+        # asyncssh has no error class of its own for "encrypted, and no passphrase given".
+        if "passphrase" in str(error).lower():
+            return LoadedKeys((), (), (f"{name} needs a passphrase",))
+        return LoadedKeys((), (), (f"{name} cannot be read",))
+    except OSError as error:
+        return LoadedKeys((), (), (f"{name}: {error.strerror}",))
+    signed = (_certificate(path, key) for path in (f"{path}-cert.pub", *certificates))
+    pairs = [(key, certificate) for certificate in signed if certificate is not None]
+    return LoadedKeys((*pairs, key), (name,), ())
+
+
+def _certificate(path: str, key: asyncssh.SSHKey) -> asyncssh.SSHCertificate | None:
+    """Read a certificate if it is there and certifies this very key."""
+    import asyncssh
+
+    try:
+        certificate = asyncssh.read_certificate(path)
+    except (asyncssh.KeyImportError, OSError):
+        return None
+    return certificate if certificate.key == key.convert_to_public() else None

@@ -1,0 +1,145 @@
+"""From an exception to plain words: why a host could not be reached.
+
+Each reason fits a table cell, and says whether trying again by itself may help. Authentication is
+never tried again: OpenSSH >= 9.8 locks out a source address after a few failures.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+
+import asyncssh
+
+from lazytui.errors import ConnectError, HostKeyError
+from lazytui.text import sanitize
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What was seen while one connection was tried.
+
+    Args:
+        host: the alias.
+        timeout_s: seconds that were allowed until the server said its version.
+        tried: what was offered to prove who we are: ``agent``, key file names.
+        skipped: keys that could not be offered, with why.
+        address: the address that was reached, when it was reached directly.
+    """
+
+    host: str
+    timeout_s: float
+    tried: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    address: str = ""
+    server_version: str = ""
+    password_wanted: bool = False
+    offered_key: asyncssh.SSHKey | None = None
+    proxy_complaint: str = ""
+
+
+def explain(error: BaseException, attempt: Attempt) -> ConnectError:
+    """Turn what a connection attempt raised into a reason in plain words.
+
+    Args:
+        error: what was raised.
+        attempt: what was seen on the way.
+    """
+    if isinstance(error, ConnectError):
+        return error
+    if isinstance(error, asyncssh.PermissionDenied):
+        return _denied(attempt)
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+        return HostKeyError(f"host key not accepted: {_plain(error)}")
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        return ConnectError(f"no common algorithm: {_plain(error)}", kind="kex", retry=False)
+    if isinstance(error, asyncssh.ProtocolNotSupported | asyncssh.ProtocolError):
+        if not attempt.server_version:
+            return not_ssh()
+        if "Too many authentication failures" in str(error):
+            return ConnectError(
+                f"too many keys refused (tried: {', '.join(attempt.tried)}); set IdentitiesOnly",
+                kind="auth",
+                retry=False,
+            )
+        return ConnectError(f"protocol error: {_plain(error)}", kind="protocol", retry=True)
+    if isinstance(error, TimeoutError):
+        return no_answer(attempt)
+    if isinstance(error, asyncssh.ChannelOpenError):
+        # Through a bastion: its sshd could not reach the target.
+        return ConnectError(_tunnel_reason(error), kind="bastion", retry=True)
+    if isinstance(error, socket.gaierror):
+        return ConnectError("host name not known", kind="dns", retry=True)
+    if isinstance(error, OSError):
+        return _system(error, attempt)
+    if isinstance(error, asyncssh.Error):
+        return _lost(error, attempt)
+    return ConnectError(f"{type(error).__name__}: {_plain(error)}", kind="error", retry=False)
+
+
+def not_ssh() -> ConnectError:
+    """The port answers, but not as an SSH server does."""
+    return ConnectError("not an SSH server", kind="not-ssh", retry=False)
+
+
+def no_answer(attempt: Attempt) -> ConnectError:
+    """Nothing came back in the time allowed."""
+    if attempt.server_version:
+        return ConnectError("login took too long", kind="timeout", retry=True)
+    return ConnectError(f"no answer in {attempt.timeout_s:g} s", kind="timeout", retry=True)
+
+
+def _denied(attempt: Attempt) -> ConnectError:
+    notes = []
+    if attempt.tried:
+        notes.append(f"tried: {', '.join(attempt.tried)}")
+    notes.extend(attempt.skipped)
+    detail = f" ({'; '.join(notes)})" if notes else ""
+    if attempt.password_wanted:
+        return ConnectError(f"needs a password{detail}", kind="password", retry=False)
+    if not notes:
+        detail = " (no key to try)"
+    return ConnectError(f"permission denied{detail}", kind="auth", retry=False)
+
+
+def _system(error: OSError, attempt: Attempt) -> ConnectError:
+    if attempt.proxy_complaint:
+        return ConnectError(f"proxy command: {attempt.proxy_complaint}", kind="proxy", retry=True)
+    known = {
+        errno.ECONNREFUSED: ("refused", "refused"),
+        errno.EHOSTUNREACH: ("no route to host", "unreachable"),
+        errno.ENETUNREACH: ("network unreachable", "unreachable"),
+        errno.ETIMEDOUT: (f"no answer in {attempt.timeout_s:g} s", "timeout"),
+        errno.ECONNRESET: ("closed the connection", "closed"),
+        errno.EPIPE: ("closed the connection", "closed"),
+        errno.EMFILE: ("too many open files here (raise ulimit -n)", "limit"),
+    }
+    words, kind = known.get(error.errno or 0, (error.strerror or _plain(error), "system"))
+    return ConnectError(words, kind=kind, retry=True)
+
+
+def _lost(error: asyncssh.Error, attempt: Attempt) -> ConnectError:
+    if attempt.proxy_complaint:
+        return ConnectError(f"proxy command: {attempt.proxy_complaint}", kind="proxy", retry=True)
+    if not attempt.server_version:
+        return ConnectError("closed the connection before login", kind="closed", retry=True)
+    if isinstance(error, asyncssh.ConnectionLost):
+        return ConnectError("connection lost during login", kind="closed", retry=True)
+    return ConnectError(f"disconnected: {_plain(error)}", kind="disconnected", retry=True)
+
+
+def _tunnel_reason(error: asyncssh.ChannelOpenError) -> str:
+    text = _plain(error)
+    lower = text.lower()
+    if "refused" in lower:
+        return "refused"
+    if "timed out" in lower:
+        return "no answer"
+    if "prohibited" in lower:
+        return "the bastion does not allow forwarding"
+    return text
+
+
+def _plain(error: BaseException) -> str:
+    return sanitize(str(error), max_chars=200) or type(error).__name__
