@@ -93,6 +93,11 @@ class Where:
     text: str
     terms: tuple[Term, ...]
 
+    @property
+    def needs_facts(self) -> bool:
+        """Whether a term asks for more than names, so that hosts must be detected first."""
+        return any(_needs_facts(term.test) for term in self.terms)
+
     def select(
         self, hosts: Sequence[HostFacts], groups: Mapping[str, Sequence[str]] | None = None
     ) -> list[str]:
@@ -118,6 +123,12 @@ class Where:
             for facts in hosts
             if all(term.test.matches(facts, members) != term.negated for term in self.terms)
         ]
+
+
+def _needs_facts(test: Test) -> bool:
+    if isinstance(test, AnyOf):
+        return any(map(_needs_facts, test.tests))
+    return not isinstance(test, Named | InGroup | Glob | Fuzzy | Regex)
 
 
 def parse_where(text: str, *, bare_words: BareWords) -> Where:

@@ -1,0 +1,313 @@
+"""The engine: connections, runs and the journal of one user, without a screen.
+
+``async with Engine(...) as engine`` owns everything that runs in the background; leaving it closes
+the connections and leaves the jobs running on their hosts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from lazytui.core.events import EventBus, GroupsChanged, Notice, QuestionsChanged
+from lazytui.core.journal import Journal, owner_alive, owner_me
+from lazytui.core.model import HostState, RunRecord
+from lazytui.core.runs import CommandSpec, Runs
+from lazytui.core.runtime import Runtime
+from lazytui.core.spool import SpoolWriter
+from lazytui.errors import UsageError
+from lazytui.ssh.connector import Connector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lazytui.core.paths import Paths
+    from lazytui.core.runs import LiveRun
+    from lazytui.core.settings import Settings
+    from lazytui.ssh.config import HostEntry, SSHConfig
+    from lazytui.ssh.credentials import Asker, Question
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """The running core. Use it as an async context manager.
+
+    Args:
+        config: the ssh config.
+        settings: everything adjustable.
+        paths: where journal, spools and log are; already created.
+        asker: who answers questions; by default they wait in :attr:`questions` for a screen.
+        origin: who starts tasks: ``screen``, ``command line`` or ``script``.
+        config_path: the ssh config as the user knows it.
+        problems: what was wrong in the settings, to be shown.
+        home: the user's home.
+    """
+
+    def __init__(
+        self,
+        config: SSHConfig,
+        settings: Settings,
+        paths: Paths,
+        *,
+        asker: Asker | None = None,
+        origin: str = "screen",
+        config_path: str = "~/.ssh/config",
+        problems: Iterable[object] = (),
+        home: Path | None = None,
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.paths = paths
+        self.events = EventBus()
+        self.origin = origin
+        self.config_path = config_path
+        self.questions: list[Question] = []
+        self.problems: tuple[object, ...] = (*problems, *config.problems)
+        self._answers: dict[str, asyncio.Future[str]] = {}
+        self._connector = Connector(
+            config, settings.connect, asker or self, home=home or Path.home()
+        )
+        self._owner = owner_me()
+        self._group = asyncio.TaskGroup()
+        self._stack = contextlib.AsyncExitStack()
+        self._supervisors: dict[str, asyncio.Task[None]] = {}
+        self._metrics_interval = 0.0
+        self._persistent = False
+        self.runtimes: dict[str, Runtime] = {
+            entry.alias: self._make_runtime(entry.alias, entry) for entry in config.entries
+        }
+        self._others: dict[str, Runtime] = {}
+        self.journal: Journal
+        self.runs: Runs
+
+    async def __aenter__(self) -> Self:
+        _raise_file_limit()
+        async with contextlib.AsyncExitStack() as stack:
+            self.journal = await stack.enter_async_context(
+                Journal(self.paths.journal, spool_dir=self.paths.spool_dir, on_notice=self._notice)
+            )
+            self.problems = (*self.problems, *self.journal.notices)
+            stack.push_async_callback(self._connector.close)
+            spool = SpoolWriter(
+                self.paths.spool_dir,
+                on_growth=self._grew,
+                on_trouble=self._notice,
+            )
+            await stack.enter_async_context(spool)
+            stack.push_async_callback(self._end_tasks)
+            await self._group.__aenter__()
+            self.runs = Runs(
+                journal=self.journal,
+                spool=spool,
+                events=self.events,
+                settings=self.settings.run,
+                runtime_of=self.connected,
+                spool_path=lambda run_id: str(spool.path(run_id)),
+                owner=self._owner,
+                group=self._group,
+            )
+            await self.runs.load()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    async def _end_tasks(self) -> None:
+        """Cancel everything in the background and wait until it is gone."""
+        tasks = [*self._supervisors.values(), *self.runs.drivers()]
+        for task in tasks:
+            task.cancel()
+        await self._group.__aexit__(None, None, None)
+
+    # -- hosts
+
+    def runtime(self, host: str) -> Runtime:
+        """Give the runtime of a host; one that is not in the ssh config is made up for it."""
+        found = self.runtimes.get(host) or self._others.get(host)
+        if found is None:
+            found = self._others[host] = self._make_runtime(host, None)
+        return found
+
+    def connected(self, host: str) -> Runtime:
+        """Give the runtime of a host, and see to it that it gets connected."""
+        runtime = self.runtime(host)
+        runtime.persistent = self._persistent
+        if self._metrics_interval:
+            runtime.set_metrics_interval(self._metrics_interval)
+        if host not in self._supervisors:
+            self._supervisors[host] = self._group.create_task(
+                runtime.supervise(), name=f"connection {host}"
+            )
+        return runtime
+
+    async def detect(self, hosts: Iterable[str] | None = None) -> list[Runtime]:
+        """Connect to hosts, all at once, and wait until each is known as active or inactive.
+
+        Args:
+            hosts: aliases; all of the ssh config by default.
+        """
+        runtimes = [self.connected(host) for host in (self.runtimes if hosts is None else hosts)]
+        await asyncio.gather(*(runtime.wait_settled() for runtime in runtimes))
+        return runtimes
+
+    def watch(self) -> None:
+        """Connect to all hosts, keep them connected, and sample their load, for a screen."""
+        self._persistent = True
+        self._metrics_interval = self.settings.metrics.interval_s
+        for host in self.runtimes:
+            self.connected(host)
+
+    async def sample(self) -> None:
+        """Read the load of every active host once, for filters and placement.
+
+        A host that does not answer in three intervals stays without metrics.
+        """
+        interval = self.settings.metrics.interval_s
+        active = [r for r in self.runtimes.values() if r.state is HostState.ACTIVE]
+        with self.events.subscribe() as events:
+            for runtime in active:
+                runtime.set_metrics_interval(interval)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(3 * interval):
+                    while any(runtime.metrics is None for runtime in active):
+                        await events.drain()
+            for runtime in active:
+                runtime.set_metrics_interval(self._metrics_interval)
+
+    async def refresh(self, hosts: Sequence[str] | None = None) -> None:
+        """Try inactive hosts again now."""
+        for host in self.runtimes if hosts is None else hosts:
+            self.connected(host).refresh()
+
+    # -- runs
+
+    async def run_command(
+        self,
+        command: str,
+        hosts: Sequence[str],
+        *,
+        name: str | None = None,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        tty: bool = False,
+    ) -> list[RunRecord]:
+        """Run a command on hosts; returns at once, events tell the rest.
+
+        Args:
+            command: text for ``/bin/sh``.
+            hosts: aliases, one run each. An inactive one gives a failed run with the reason.
+            name: of the task; the command by default.
+            cwd: directory on the hosts; the home by default.
+            env: environment variables on top of the login's.
+            tty: give the command a terminal.
+        """
+        runs = await self.start_runs(CommandSpec(command, cwd, env, tty), hosts, name=name)
+        return [run.record for run in runs]
+
+    async def start_runs(
+        self, spec: CommandSpec, hosts: Sequence[str], *, name: str | None = None
+    ) -> list[LiveRun]:
+        """Like :meth:`run_command`, for those who drive the runs themselves."""
+        for host in hosts:
+            runtime = self.connected(host)
+            if runtime.state is HostState.INACTIVE and self._persistent:
+                runtime.refresh()
+        return await self.runs.submit(spec, hosts, name=name, origin=self.origin)
+
+    async def stop_run(self, run_id: str, signal: str = "INT") -> str:
+        """Send a signal to a run's process group; see :meth:`Runs.stop`."""
+        return await self.runs.stop(run_id, signal)
+
+    async def adopt(self) -> list[LiveRun]:
+        """Take over the runs whose owner died, and drive them to their end."""
+        return await self.runs.adopt(owner_alive)
+
+    def least_busy(self, hosts: Sequence[str]) -> Runtime:
+        """Give the active runtime with the fewest alive runs.
+
+        Ties go to the one with most free memory, then to the first.
+
+        Raises:
+            UsageError: none of the hosts is active.
+        """
+        active = [
+            runtime for runtime in map(self.runtime, hosts) if runtime.state is HostState.ACTIVE
+        ]
+        if not active:
+            raise UsageError("none of these hosts is active")
+
+        def busyness(runtime: Runtime) -> tuple[int, int]:
+            metrics, info = runtime.metrics, runtime.info
+            if metrics is not None:
+                free = metrics.memory_total - metrics.memory_used
+            else:
+                free = info.memory if info is not None else 0
+            return runtime.alive_runs, -free
+
+        return min(active, key=busyness)
+
+    # -- groups
+
+    async def groups(self) -> dict[str, list[str]]:
+        """Give the fixed groups by name, with their hosts."""
+        return {group.name: list(group.hosts or ()) for group in await self.journal.groups()}
+
+    async def add_group(self, name: str, hosts: Sequence[str], where: str) -> None:
+        """Keep a group by name."""
+        await self.journal.add_group(name, where, list(hosts))
+        self.events.publish(GroupsChanged())
+
+    async def remove_group(self, name: str) -> bool:
+        """Forget a group; False when there is none of that name."""
+        removed = await self.journal.remove_group(name)
+        self.events.publish(GroupsChanged())
+        return removed
+
+    # -- questions
+
+    async def ask(self, question: Question) -> str | None:
+        """Put a question into the queue and wait until somebody answers it."""
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._answers[question.id] = answer
+        self.questions.append(question)
+        self.runtime(question.host).ask(question)
+        self.events.publish(QuestionsChanged())
+        try:
+            return await answer
+        finally:
+            del self._answers[question.id]
+            self.questions.remove(question)
+            self.runtime(question.host).ask(None)
+            self.events.publish(QuestionsChanged())
+
+    def answer(self, question_id: str, choice_key: str) -> None:
+        """Answer a waiting question; one that is gone already is ignored."""
+        waiting = self._answers.get(question_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(choice_key)
+
+    # -- inside
+
+    def _grew(self, run_id: str, size: int, written: int) -> None:
+        self.runs.output_grew(run_id, size, written)
+
+    def _notice(self, text: str) -> None:
+        log.warning("%s", text)
+        self.events.publish(Notice(text, "error"))
+
+    def _make_runtime(self, host: str, entry: HostEntry | None) -> Runtime:
+        return Runtime(host, entry, self._connector, self.settings, self.events)
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets us: each host needs some."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,541 @@
+"""Runs: one execution of one task on one runtime, as a state machine with the journal as memory.
+
+A run can be picked up at any point after any crash. What makes it safe:
+
+* its job id is in the journal before the host hears of it, and the host starts an id only once;
+* the spool's length *is* the offset to read on from;
+* only the host's answer can move a run that may have started to *lost*; silence never does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from lazytui.core.events import Notice, OutputGrew, RunChanged
+from lazytui.core.model import RunRecord, RunState
+from lazytui.errors import (
+    AgentError,
+    ConnectError,
+    ConnectionLostError,
+    JournalError,
+    LazytuiError,
+    SpoolError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lazytui.core.agent import Agent
+    from lazytui.core.events import EventBus
+    from lazytui.core.frames import Header
+    from lazytui.core.journal import Journal
+    from lazytui.core.runtime import Runtime
+    from lazytui.core.settings import RunSettings
+    from lazytui.core.spool import SpoolWriter
+
+log = logging.getLogger(__name__)
+
+SIGNALS = ("INT", "TERM", "KILL", "HUP", "QUIT", "USR1", "USR2")
+RECENT = 1000  # finished runs kept in memory
+JOURNAL_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """A ``run_command`` step.
+
+    Args:
+        command: text for ``/bin/sh``.
+        cwd: directory on the host; None for the user's home.
+        env: environment variables on top of the login's.
+        tty: give the command a terminal.
+    """
+
+    command: str
+    cwd: str | None = None
+    env: Mapping[str, str] | None = None
+    tty: bool = False
+
+    def to_step(self) -> dict[str, Any]:
+        """Give the step as the journal keeps it."""
+        return {
+            "kind": "command",
+            "command": self.command,
+            "cwd": self.cwd,
+            "env": dict(self.env or {}),
+            "tty": self.tty,
+        }
+
+    @classmethod
+    def from_step(cls, step: Mapping[str, Any]) -> CommandSpec:
+        """Read a step back from the journal.
+
+        Raises:
+            UsageError: it is of a kind that this version does not know.
+        """
+        if step.get("kind") != "command":
+            raise UsageError(f"a step of kind {step.get('kind')!r} is not known here")
+        return cls(step["command"], step.get("cwd"), step.get("env"), bool(step.get("tty")))
+
+
+class _Stream:
+    """Carries the output of one followed job into the run's spool."""
+
+    def __init__(self, run: LiveRun, agent: Agent, spool: SpoolWriter) -> None:
+        self._run_id = run.run_id
+        self._agent = agent
+        self._spool = spool
+        self.number = agent.new_stream(self)
+        self.end: asyncio.Future[Header] = asyncio.get_running_loop().create_future()
+
+    def output(self, offset: int, data: bytes) -> None:
+        try:
+            self._spool.write(self._run_id, offset, data)
+        except SpoolError as error:
+            # The host sent something else than what was asked for: ask again from the spool's end.
+            log.warning("%s", error)
+            self._agent.end_stream(self.number)
+            if not self.end.done():
+                self.end.set_exception(ConnectionLostError(str(error)))
+
+    def ended(self, end: Header) -> None:
+        if not self.end.done():
+            self.end.set_result(end)
+
+    def written(self, size: int) -> None:
+        """Bytes have reached the spool: the host may send as many more."""
+        self._agent.credit(self.number, size)
+
+    async def wait(self) -> Header:
+        """Wait for the end of the job.
+
+        Raises:
+            ConnectionLostError: the connection broke first.
+        """
+        lost = asyncio.ensure_future(self._agent.lost.wait())
+        try:
+            await asyncio.wait((self.end, lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost.cancel()
+        if self.end.done():
+            return self.end.result()
+        raise ConnectionLostError("connection lost")
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._agent.end_stream(self.number)
+
+
+class LiveRun:
+    """A run that this process drives."""
+
+    def __init__(self, record: RunRecord, spec: CommandSpec, runtime: Runtime) -> None:
+        self.record = record
+        self.spec = spec
+        self.runtime = runtime
+        self.sent = False  # the host may have started it
+        self.stopping = ""  # the signal that was asked for
+        self.stream: _Stream | None = None
+        self.driver: asyncio.Task[None] | None = None
+        self.settled = asyncio.Event()  # started, or over
+        self.done = asyncio.Event()
+        self.abandoned = asyncio.Event()  # cancelled before anything was sent
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.record.run_id
+
+    @property
+    def job_id(self) -> str:
+        """The job of its one step on the host."""
+        return f"{self.record.run_id}-0"
+
+
+class Runs:
+    """All runs: makes them, drives those of this process, remembers the recent ones.
+
+    Args:
+        journal: where runs are remembered.
+        spool: where output goes.
+        events: where changes are published.
+        settings: section ``[run]``.
+        runtime_of: gives the runtime of a host, connecting it when nobody has.
+        spool_path: gives the path of a run's spool.
+        owner: who we are, in the journal.
+        group: the task group that owns the drivers.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        spool: SpoolWriter,
+        events: EventBus,
+        settings: RunSettings,
+        runtime_of: Callable[[str], Runtime],
+        spool_path: Callable[[str], str],
+        owner: str,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._journal = journal
+        self._spool = spool
+        self._events = events
+        self._settings = settings
+        self._runtime_of = runtime_of
+        self._spool_path = spool_path
+        self._owner = owner
+        self._group = group
+        self._recent: dict[str, RunRecord] = {}  # newest last
+        self._live: dict[str, LiveRun] = {}
+
+    # -- facts
+
+    def records(self, limit: int = RECENT) -> list[RunRecord]:
+        """Give the recent runs, newest first."""
+        return list(self._recent.values())[: -limit - 1 : -1]
+
+    def get(self, run_id: str) -> RunRecord:
+        """Give one recent run.
+
+        Raises:
+            KeyError: it is not among the recent ones.
+        """
+        return self._recent[run_id]
+
+    def live(self, run_id: str) -> LiveRun | None:
+        """Give a run that this process drives, while it does."""
+        return self._live.get(run_id)
+
+    def drivers(self) -> list[asyncio.Task[None]]:
+        """Give the tasks that drive runs, for whoever ends them."""
+        return [run.driver for run in self._live.values() if run.driver is not None]
+
+    async def load(self) -> None:
+        """Read the recent runs from the journal."""
+        for record in reversed(await self._journal.records(limit=RECENT)):
+            self._recent[record.run_id] = record
+
+    # -- intents
+
+    async def submit(
+        self, spec: CommandSpec, hosts: Sequence[str], *, name: str | None = None, origin: str
+    ) -> list[LiveRun]:
+        """Make a task and start its runs.
+
+        Args:
+            spec: what to run.
+            hosts: where; one run each.
+            name: of the task; the command by default.
+            origin: ``screen``, ``command line`` or ``script``.
+
+        Raises:
+            JournalError: it could not be recorded, so nothing was started.
+        """
+        if not hosts:
+            raise UsageError("no host to run on")
+        if not spec.command.strip():
+            raise UsageError("nothing to run: the command is empty")
+        name = name or spec.command.strip().splitlines()[0][:200]
+        task_id, run_ids = await self._journal.new_task(
+            name, [spec.to_step()], list(hosts), self._owner, origin
+        )
+        now = time.time()
+        runs = []
+        for run_id, host in zip(run_ids, hosts, strict=True):
+            record = RunRecord(
+                run_id=run_id,
+                task_id=task_id,
+                name=name,
+                command=spec.command,
+                host=host,
+                state=RunState.QUEUED,
+                exit_status=None,
+                reason="",
+                created=now,
+                started=None,
+                ended=None,
+                spool=self._spool_path(run_id),
+            )
+            runs.append(self._begin(record, spec))
+        return runs
+
+    async def adopt(self, is_alive: Callable[[str], bool]) -> list[LiveRun]:
+        """Take over the runs whose owner is dead, and drive them on.
+
+        Args:
+            is_alive: tells of an owner whether it still drives its runs.
+        """
+        adopted = []
+        for record in await self._journal.adopt(is_alive, self._owner):
+            steps = await self._journal.steps(record.task_id)
+            try:
+                spec = CommandSpec.from_step(steps[0])
+            except (UsageError, IndexError, KeyError, TypeError) as error:
+                log.warning("run %s cannot be adopted: %s", record.run_id, error)
+                continue
+            adopted.append(self._begin(record, spec))
+        return adopted
+
+    async def stop(self, run_id: str, name: str = "INT") -> str:
+        """Send a signal to a run's process group.
+
+        Args:
+            run_id: the run.
+            name: one of :data:`SIGNALS`.
+
+        Returns:
+            What happened, in a word: ``sent``, ``ended``, ``cancelled``, ``stale``, ``rebooted``.
+
+        Raises:
+            UsageError: no such signal, or no such run.
+            ConnectError: the host cannot be reached now.
+            AgentError, ConnectionLostError: it could not be delivered.
+        """
+        if name not in SIGNALS:
+            raise UsageError(f"no signal {name}: use one of {', '.join(SIGNALS)}")
+        run = self._live.get(run_id)
+        if run is None:
+            record = await self._journal.record(run_id)
+            if record.state.is_final:
+                return "ended"
+            return await self._stop_foreign(record, name)
+        run.stopping = name
+        if not run.sent:
+            run.abandoned.set()
+            return "cancelled"
+        return await self._signal(run.runtime, run.job_id, name)
+
+    async def _stop_foreign(self, record: RunRecord, name: str) -> str:
+        """Stop a run that another living process drives: it learns of it by the exit status."""
+        runtime = self._runtime_of(record.host)
+        await self._journal.update_run(record.run_id, reason=f"stopping ({name})")
+        return await self._signal(runtime, f"{record.run_id}-0", name)
+
+    async def _signal(self, runtime: Runtime, job_id: str, name: str) -> str:
+        agent = await runtime.reach()
+        answer = await agent.request("job_signal", job=job_id, signal=name)
+        return str(answer.get("state", "sent"))
+
+    async def caught_up(self, run: LiveRun) -> None:
+        """Wait until it is known here what the host knows of a run at this moment.
+
+        That is its end, if it has ended, or the output it has so far. Returns at once when the
+        host is not connected any more.
+        """
+        await run.settled.wait()
+        agent = run.runtime.agent
+        if run.done.is_set() or agent is None:
+            return
+        with contextlib.suppress(AgentError, ConnectionLostError):
+            answer = await agent.request("job_status", jobs=[run.job_id])
+            job = answer["jobs"][run.job_id]
+            if job.get("state") != "running":
+                await run.done.wait()
+                return
+            size = int(job.get("size", 0))
+            with self._events.subscribe() as events:
+                while not run.done.is_set() and await self._spool.size(run.run_id) < size:
+                    await events.drain()
+
+    # -- the state machine
+
+    def _begin(self, record: RunRecord, spec: CommandSpec) -> LiveRun:
+        run = LiveRun(record, spec, self._runtime_of(record.host))
+        # One that was running before is never started, only followed.
+        run.sent = record.state is RunState.RUNNING
+        run.runtime.alive_runs += 1
+        self._live[run.run_id] = run
+        self._remember(record)
+        run.driver = self._group.create_task(self._drive(run), name=f"run {run.run_id}")
+        return run
+
+    async def _drive(self, run: LiveRun) -> None:
+        try:
+            try:
+                await self._to_the_end(run)
+            except LazytuiError as error:
+                await self._finish(run, RunState.FAILED, None, str(error))
+            except Exception as error:
+                # A fault of ours must not end the engine; the run says so, the log has the rest.
+                log.exception("run %s", run.run_id)
+                await self._finish(run, RunState.FAILED, None, f"fault in lazytui: {error!r}")
+        finally:
+            run.runtime.alive_runs -= 1
+            self._live.pop(run.run_id, None)
+            run.settled.set()
+            run.done.set()
+
+    async def _to_the_end(self, run: LiveRun) -> None:
+        while True:
+            try:
+                agent = await self._agent_for(run)
+            except ConnectError as error:
+                await self._finish(run, RunState.FAILED, None, f"not reached: {error.reason}")
+                return
+            if agent is None:
+                await self._finish(run, RunState.CANCELLED, None, "cancelled before it started")
+                return
+            try:
+                end = await self._follow(run, agent)
+            except ConnectionLostError:
+                await self._update(run, reason="connection lost; the job goes on at the host")
+                continue
+            except AgentError as error:
+                await self._finish(run, RunState.FAILED, None, f"not started: {error}")
+                return
+            if await self._ended(run, agent, end):
+                return
+
+    async def _agent_for(self, run: LiveRun) -> Agent | None:
+        """Give the host's agent; None when the run was cancelled before it was sent.
+
+        A run that may have started waits for its host for ever: only the host knows its end.
+        """
+        if run.sent:
+            return await run.runtime.wait_agent()
+        reaching = asyncio.ensure_future(run.runtime.reach())
+        leaving = asyncio.ensure_future(run.abandoned.wait())
+        try:
+            await asyncio.wait((reaching, leaving), return_when=asyncio.FIRST_COMPLETED)
+            return None if run.abandoned.is_set() else reaching.result()
+        finally:
+            leaving.cancel()
+            if not reaching.done():
+                reaching.cancel()
+            elif not reaching.cancelled():
+                reaching.exception()
+
+    async def _follow(self, run: LiveRun, agent: Agent) -> Header:
+        """Start or join the job, and stay until it is over."""
+        offset = await self._spool.size(run.run_id)
+        stream = run.stream = _Stream(run, agent, self._spool)
+        follow: dict[str, Any] = {
+            "s": stream.number,
+            "off": offset,
+            "credit": self._settings.credit_bytes,
+        }
+        try:
+            if run.record.state is RunState.QUEUED:
+                run.sent = True
+                started = time.time()
+                await agent.request(
+                    "job_start",
+                    run.spec.command.encode(),
+                    job=run.job_id,
+                    cwd=run.spec.cwd,
+                    env=dict(run.spec.env or {}),
+                    tty=run.spec.tty,
+                    follow=follow,
+                )
+                await self._update(run, state=RunState.RUNNING, started=started, reason="")
+            else:
+                await agent.request("job_follow", job=run.job_id, **follow)
+                if run.record.reason:
+                    await self._update(run, reason="")
+            run.settled.set()
+            return await stream.wait()
+        finally:
+            stream.close()
+            run.stream = None
+
+    async def _ended(self, run: LiveRun, agent: Agent, end: Header) -> bool:
+        """Judge the end of a job; False when there is more to do."""
+        await self._spool.flush(run.run_id)
+        state = end.get("state")
+        if state == "exited":
+            if await self._spool.size(run.run_id) < int(end.get("size", 0)):
+                return False  # something did not arrive: read on from where the spool ends
+            await self._exited(run, int(end["rc"]), bool(end.get("disk_full")))
+        elif state == "lost":
+            await self._finish(run, RunState.LOST, None, str(end.get("reason", "")))
+        elif run.record.state is RunState.QUEUED:
+            return False  # never started: start it, the same id again
+        elif state == "not-started":
+            reason = str(end.get("reason", ""))
+            await self._finish(run, RunState.FAILED, None, f"not started: {reason}")
+        else:
+            await self._finish(run, RunState.LOST, None, "the host no longer has the job")
+        with contextlib.suppress(AgentError, ConnectionLostError):
+            # Only now: the end is in the journal, so the host's copy is no longer needed.
+            await agent.request("job_forget", jobs=[run.job_id])
+        return True
+
+    async def _exited(self, run: LiveRun, status: int, disk_full: bool) -> None:
+        note = "the host's disk was full: output may be cut" if disk_full else ""
+        if status == 0:
+            await self._finish(run, RunState.SUCCEEDED, 0, note)
+            return
+        stopped = run.stopping or (status > 128 and await self._was_stopped(run))
+        words = signal_words(status)
+        if stopped:
+            await self._finish(run, RunState.CANCELLED, status, f"stopped ({words or status})")
+        else:
+            reason = "; ".join(text for text in (words, note) if text)
+            await self._finish(run, RunState.FAILED, status, reason)
+
+    async def _was_stopped(self, run: LiveRun) -> bool:
+        """Tell whether another process asked for the end that came."""
+        try:
+            return (await self._journal.record(run.run_id)).reason.startswith("stopping")
+        except JournalError:
+            return False
+
+    async def _finish(
+        self, run: LiveRun, state: RunState, exit_status: int | None, reason: str
+    ) -> None:
+        await self._update(
+            run, state=state, exit_status=exit_status, reason=reason, ended=time.time()
+        )
+
+    async def _update(self, run: LiveRun, **changes: Any) -> None:
+        """Record a change, then show it: nobody sees an end that a crash could take back.
+
+        A journal that cannot be written (a full disk) is tried again until it can.
+        """
+        warned = False
+        while True:
+            try:
+                await self._journal.update_run(run.run_id, **changes)
+                break
+            except JournalError as error:
+                if not warned:
+                    self._events.publish(Notice(f"{error}; trying again", "error"))
+                    warned = True
+                await asyncio.sleep(JOURNAL_RETRY_S)
+        run.record = replace(run.record, **changes)
+        self._remember(run.record)
+
+    def _remember(self, record: RunRecord) -> None:
+        self._recent[record.run_id] = record
+        if len(self._recent) > 2 * RECENT:
+            finished = [key for key, old in self._recent.items() if old.state.is_final]
+            for key in finished[:RECENT]:
+                del self._recent[key]
+        self._events.publish(RunChanged(record.run_id, record.task_id))
+
+    # -- what the spool tells
+
+    def output_grew(self, run_id: str, size: int, written: int) -> None:
+        """Bytes have reached a spool: tell who watches, and let the host send more."""
+        run = self._live.get(run_id)
+        if run is not None and run.stream is not None:
+            run.stream.written(written)
+        self._events.publish(OutputGrew(run_id, size))
+
+
+def signal_words(status: int) -> str:
+    """Say what an exit status above 128 means: ``killed by SIGKILL``; else empty."""
+    if status <= 128:
+        return ""
+    try:
+        return f"killed by {signal.Signals(status - 128).name}"
+    except ValueError:
+        return ""

@@ -1,0 +1,343 @@
+"""A host as the engine sees it: connected and healed by itself, or inactive with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from array import array
+from collections import deque
+from typing import TYPE_CHECKING
+
+from lazytui.core import agent as agents
+from lazytui.core.events import RuntimeChanged
+from lazytui.core.model import GpuMetrics, HostState, Metrics, RuntimeInfo
+from lazytui.errors import AgentError, ConnectError, ConnectionLostError
+from lazytui.text import sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lazytui.core.agent import Agent, Hello
+    from lazytui.core.events import EventBus
+    from lazytui.core.frames import Header
+    from lazytui.core.settings import Settings
+    from lazytui.ssh.config import HostEntry, HostOptions
+    from lazytui.ssh.connection import Connection
+    from lazytui.ssh.connector import Connector
+    from lazytui.ssh.credentials import Question
+
+HISTORY = 60  # samples kept for sparklines
+QUICK_RETRIES = 3  # when sshd drops us before the login: it had too many logins starting
+GPU_WAIT_S = 10.0
+
+
+class Runtime:
+    """One host: its state, what it is, how loaded it is, and the agent on it.
+
+    Args:
+        host: the alias.
+        entry: where it stands in the ssh config; None for a host that is not in it (any more).
+        connector: makes connections.
+        settings: intervals and per-host overrides.
+        events: where changes are published.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        entry: HostEntry | None,
+        connector: Connector,
+        settings: Settings,
+        events: EventBus,
+    ) -> None:
+        self.host = host
+        self.entry = entry
+        self.state = HostState.LISTED
+        self.reason = ""
+        self.error_kind = ""
+        self.info: RuntimeInfo | None = None
+        self.metrics: Metrics | None = None
+        self.latency_ms: float | None = None
+        self.since = time.monotonic()
+        self.alive_runs = 0
+        self.question: Question | None = None
+        self.boot_id = ""
+        self.route: tuple[str, ...] = ()
+        self.log: deque[str] = deque(maxlen=50)
+        self.persistent = False  # go on trying although nobody waits
+        self._cpu = array("f")
+        self._connector = connector
+        self._settings = settings
+        self._events = events
+        self._agent: Agent | None = None
+        self._change = asyncio.Event()
+        self._retry = asyncio.Event()
+        self._next_try: float | None = None
+        self._metrics_interval = 0.0
+        self._gpus_known = asyncio.Event()
+        self._running = False
+
+    # -- facts
+
+    @property
+    def cpu_history(self) -> Sequence[float]:
+        """Shares of cpu use, 0 to 1, newest last, one a metrics interval."""
+        return self._cpu
+
+    @property
+    def agent(self) -> Agent | None:
+        """The agent, while the host is connected."""
+        agent = self._agent
+        return agent if agent is not None and not agent.lost.is_set() else None
+
+    @property
+    def options(self) -> HostOptions:
+        """What the ssh config says of it."""
+        return self._connector.config.resolve(self.host)
+
+    def tags(self) -> Sequence[str]:
+        """The tags the user gave it; there are none yet."""
+        return ()
+
+    @property
+    def address(self) -> str:
+        """Where it is: ``user@hostname:port`` of the ssh config."""
+        options = self.options
+        return sanitize(f"{options.user}@{options.hostname}:{options.port}")
+
+    @property
+    def settled(self) -> bool:
+        """True when the first attempt is over: active, or inactive with a reason."""
+        return self.state not in (HostState.LISTED, HostState.CONNECTING)
+
+    def next_try_s(self) -> float | None:
+        """Seconds until the next attempt by itself, or None when there will be none."""
+        return None if self._next_try is None else max(0.0, self._next_try - time.monotonic())
+
+    # -- what others wait for
+
+    async def wait_settled(self) -> None:
+        """Wait until the host is known as active or inactive, with its information complete."""
+        while not self.settled:
+            await self._next_change()
+        if self.state is HostState.ACTIVE:
+            try:
+                async with asyncio.timeout(GPU_WAIT_S):
+                    await self._gpus_known.wait()
+            except TimeoutError:
+                self._note("nvidia-smi does not answer")
+
+    async def reach(self) -> Agent:
+        """Give the agent; waits while connecting.
+
+        Raises:
+            ConnectError: the host is inactive; the reason says why.
+        """
+        while True:
+            if (agent := self.agent) is not None:
+                return agent
+            if self.state is HostState.INACTIVE:
+                raise ConnectError(self.reason, kind=self.error_kind, retry=False)
+            await self._next_change()
+
+    async def wait_agent(self) -> Agent:
+        """Give the agent, however long it takes until the host is back."""
+        while True:
+            if (agent := self.agent) is not None:
+                return agent
+            await self._next_change()
+
+    def refresh(self) -> None:
+        """Try again now, if the host is not connected."""
+        self._retry.set()
+
+    def set_metrics_interval(self, seconds: float) -> None:
+        """Ask for a metrics sample every so many seconds; 0 for none."""
+        self._metrics_interval = seconds
+        if (agent := self.agent) is not None:
+            agent.notify("metrics", interval=seconds)
+
+    # -- the life of the connection
+
+    async def supervise(self) -> None:
+        """Connect, and connect again whenever the connection breaks; runs until cancelled."""
+        if self._running:
+            return
+        self._running = True
+        attempts = quick = 0
+        try:
+            while True:
+                try:
+                    await self._session()
+                except ConnectError as error:
+                    if error.kind == "closed" and quick < QUICK_RETRIES:
+                        quick += 1
+                        await asyncio.sleep(random.uniform(0.1, 0.5) * quick)  # noqa: S311
+                        continue
+                    self._become(HostState.INACTIVE, error.reason, error.kind)
+                    attempts += 1
+                    await self._pause(attempts if error.retry else 0)
+                else:
+                    attempts = quick = 0
+                    self._become(HostState.STALE, "connection lost, connecting again", "lost")
+        finally:
+            self._running = False
+
+    async def _session(self) -> None:
+        """Connect, start the agent, and stay until the connection is lost."""
+        self._next_try = None
+        self._retry.clear()
+        if self.state is not HostState.STALE:
+            self._become(HostState.CONNECTING, "connecting")
+        connection = await self._connector.connect(self.host, log=self._note)
+        try:
+            override = self._settings.for_host(self.host)
+            agent, hello = await agents.start(
+                connection,
+                python=override.python,
+                timeout_s=self._settings.connect.agent_start_s,
+            )
+            agent.on_event = self._on_event
+            self._greet(connection, hello)
+            self._agent = agent
+            self._become(HostState.ACTIVE, "")
+            await self._stay(agent)
+        finally:
+            self._agent = None
+            await connection.close()
+
+    async def _stay(self, agent: Agent) -> None:
+        if self._metrics_interval:
+            agent.notify("metrics", interval=self._metrics_interval)
+        if self.latency_ms is None:
+            await self._measure_latency(agent)
+        while not agent.lost.is_set():
+            interval = self._metrics_interval or 60.0
+            try:
+                async with asyncio.timeout(interval):
+                    await agent.lost.wait()
+            except TimeoutError:
+                self._judge_silence(agent, interval)
+        self._note("connection lost")
+
+    def _judge_silence(self, agent: Agent, interval: float) -> None:
+        """Three samples missed is stale: what is shown is no longer the present."""
+        if not self._metrics_interval:
+            return
+        silent = asyncio.get_running_loop().time() - agent.last_heard
+        if silent > 3 * interval and self.state is HostState.ACTIVE:
+            self._become(HostState.STALE, "no answer", "silent")
+
+    async def _measure_latency(self, agent: Agent) -> None:
+        started = time.monotonic()
+        try:
+            await agent.request("ping")
+        except (AgentError, ConnectionLostError):
+            return
+        self.latency_ms = (time.monotonic() - started) * 1000
+        self._publish()
+
+    async def _pause(self, attempts: int) -> None:
+        """Wait before the next attempt: with backoff and full jitter, or until asked to."""
+        connect = self._settings.connect
+        timeout: float | None = None
+        if attempts and (self.persistent or self.alive_runs):
+            ceiling = min(connect.backoff_max_s, connect.backoff_first_s * 2 ** min(attempts, 20))
+            timeout = random.uniform(connect.backoff_first_s / 2, ceiling)  # noqa: S311
+            self._next_try = time.monotonic() + timeout
+            self._publish()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._retry.wait()
+        except TimeoutError:
+            return
+
+    # -- what the agent tells
+
+    def _greet(self, connection: Connection, hello: Hello) -> None:
+        self.info = RuntimeInfo(
+            os=hello.os,
+            cpu_cores=hello.cores,
+            memory=hello.memory,
+            python_version=hello.python,
+            gpus=hello.gpus or (),
+        )
+        self.boot_id = hello.boot_id
+        self.route = connection.route
+        if hello.gpus is not None:
+            self._gpus_known.set()
+        self.latency_ms = None if connection.latency_s is None else connection.latency_s * 1000
+
+    def _on_event(self, header: Header) -> None:
+        if header["ev"] == "gpus" and self.info is not None:
+            self.info = RuntimeInfo(
+                os=self.info.os,
+                cpu_cores=self.info.cpu_cores,
+                memory=self.info.memory,
+                python_version=self.info.python_version,
+                gpus=agents.gpu_names(header.get("gpus")),
+            )
+            self._gpus_known.set()
+            self._publish()
+        elif header["ev"] == "metrics":
+            self.metrics = _metrics(header)
+            self._cpu.append(self.metrics.cpu)
+            if len(self._cpu) > HISTORY:
+                del self._cpu[0]
+            if self.state is HostState.STALE:
+                self._become(HostState.ACTIVE, "")
+            else:
+                self._publish()
+
+    # -- telling
+
+    def _become(self, state: HostState, reason: str, kind: str = "") -> None:
+        reason = sanitize(reason, max_chars=400)
+        if (state, reason) != (self.state, self.reason):
+            if state is not self.state:
+                self.since = time.monotonic()
+            self.state, self.reason, self.error_kind = state, reason, kind
+            self._publish()
+        self._change.set()
+        self._change = asyncio.Event()
+
+    async def _next_change(self) -> None:
+        await self._change.wait()
+
+    def _publish(self) -> None:
+        self._events.publish(RuntimeChanged(self.host))
+
+    def _note(self, line: str) -> None:
+        self.log.append(f"{time.strftime('%H:%M:%S')} {line}")
+
+    def ask(self, question: Question | None) -> None:
+        """Note that a question about this host waits for an answer, or no longer does."""
+        self.question = question
+        self._publish()
+
+
+def _metrics(header: Header) -> Metrics:
+    """Read a sample; a host that sends nonsense gets zeros, not an exception in our face."""
+    try:
+        return Metrics(
+            at=time.monotonic(),
+            cpu=_share(header["cpu"]),
+            load1=float(header["load1"]),
+            memory_used=int(header["mem_used"]),
+            memory_total=int(header["mem_total"]),
+            disk_used=int(header["disk_used"]),
+            disk_total=int(header["disk_total"]),
+            net_in=float(header["net_in"]),
+            net_out=float(header["net_out"]),
+            gpus=tuple(
+                GpuMetrics(sanitize(str(name), max_chars=80), _share(load), int(used), int(total))
+                for name, load, used, total in header["gpus"][:64]
+            ),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return Metrics(time.monotonic(), 0.0, 0.0, 0, 0, 0, 0, 0.0, 0.0)
+
+
+def _share(value: object) -> float:
+    return min(1.0, max(0.0, float(value)))  # type: ignore[arg-type]
