@@ -1,0 +1,227 @@
+"""What the commands share: the engine to work with, tables, and output for people and pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lazytui.text import sanitize
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from lazytui.core.engine import Engine
+    from lazytui.core.where import Where
+    from lazytui.ssh.config import SSHConfig
+    from lazytui.ssh.credentials import Question
+
+OK, FAILED, USAGE, NOT_REACHED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def load_config(arguments: argparse.Namespace, *, quiet: bool = False) -> SSHConfig:
+    """Read the ssh config that ``-F`` names, or the user's.
+
+    Args:
+        arguments: of the command line.
+        quiet: its problems are shown elsewhere, not on stderr.
+
+    Raises:
+        SettingsError: the file that ``-F`` names cannot be read.
+    """
+    from lazytui.ssh.config import SSHConfig
+
+    given = arguments.ssh_config
+    config = SSHConfig.load(Path(given) if given else None)
+    if not quiet:
+        complain(config.problems)
+    return config
+
+
+def config_path(arguments: argparse.Namespace) -> str:
+    """Give the ssh config as the user knows it."""
+    return arguments.ssh_config or "~/.ssh/config"
+
+
+def complain(problems: Iterable[object]) -> None:
+    """Tell problems on stderr, one a line."""
+    for problem in problems:
+        say(str(problem))
+
+
+def say(text: str) -> None:
+    """Tell the user something on stderr."""
+    print(f"lazytui: {sanitize(text)}", file=sys.stderr)
+
+
+@contextlib.asynccontextmanager
+async def engine(
+    arguments: argparse.Namespace, *, on_screen: bool = False
+) -> AsyncIterator[Engine]:
+    """Give an engine that lives as long as the command.
+
+    Args:
+        arguments: of the command line.
+        on_screen: questions and problems wait for the screen instead of going to the terminal.
+
+    Raises:
+        LazytuiError: settings folder, journal or ssh config cannot be used.
+    """
+    from lazytui.core import settings as settings_file
+    from lazytui.core.engine import Engine
+    from lazytui.core.paths import Paths
+
+    config = load_config(arguments, quiet=on_screen)
+    settings, problems = settings_file.load()
+    if not on_screen:
+        complain(problems)
+    paths = Paths.of_user()
+    paths.create()
+    log_to(paths.log_file)
+    made = Engine(
+        config,
+        settings,
+        paths,
+        asker=None if on_screen else TerminalAsker(),
+        origin="screen" if on_screen else "command line",
+        config_path=config_path(arguments),
+        problems=problems,
+    )
+    async with made:
+        if not on_screen:
+            complain(made.journal.notices)
+        yield made
+
+
+def log_to(path: Path) -> None:
+    """Send the program's log to a file that does not grow for ever; never to the terminal."""
+    import logging
+    from logging.handlers import RotatingFileHandler
+
+    root = logging.getLogger("lazytui")
+    if root.handlers:
+        return
+    with contextlib.suppress(OSError):
+        handler = RotatingFileHandler(path, maxBytes=1 << 20, backupCount=2, delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+        root.propagate = False
+
+
+class TerminalAsker:
+    """Asks on the terminal of the command line, if there is one."""
+
+    async def ask(self, question: Question) -> str | None:
+        """Print the question to stderr and read one word; None without a terminal."""
+        import asyncio
+
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        return await asyncio.to_thread(_ask, question)
+
+
+def _ask(question: Question) -> str | None:
+    choices = "  ".join(f"[{key}] {label}" for key, label in question.choices)
+    lines = "\n".join(f"  {sanitize(line)}" for line in question.lines)
+    print(f"{sanitize(question.title)}\n{lines}\n{choices}: ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline().strip().lower()
+    return answer if answer in dict(question.choices) else None
+
+
+async def select(engine: Engine, words: Sequence[str], *, default_all: bool = False) -> list[str]:
+    """Give the hosts that a WHERE names, detecting them first when it asks for facts.
+
+    Args:
+        engine: knows the hosts.
+        words: the WHERE as it came from the shell.
+        default_all: no WHERE means every host of the ssh config.
+
+    Raises:
+        UsageError: it does not parse, or names an unknown host or group.
+    """
+    from lazytui.errors import UsageError
+
+    where = parse(words)
+    if where is None:
+        if default_all:
+            return list(engine.runtimes)
+        raise UsageError("say where: -w HOSTS, -w @group, or -w '*' for every host")
+    groups = await engine.groups()
+    facts = list(engine.runtimes.values())
+    if where.needs_facts:
+        where.select(facts, groups)  # an unknown name is told before anything is connected
+        await engine.detect()
+        await engine.sample()
+    chosen = where.select(facts, groups)
+    if not chosen:
+        raise UsageError(f"no host matches {where.text}")
+    return chosen
+
+
+def parse(words: Sequence[str]) -> Where | None:
+    """Parse a WHERE of the command line, where a bare word is an exact name."""
+    from lazytui.core.where import parse_where
+
+    text = " ".join(words).strip()
+    return parse_where(text, bare_words="exact") if text else None
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON value to stdout; text of hosts is already made harmless."""
+    json.dump(value, sys.stdout, ensure_ascii=not _utf8(), indent=None)
+    sys.stdout.write("\n")
+
+
+def print_table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    """Write aligned columns to stdout, the first row as their heads.
+
+    Args:
+        rows: cells without control characters.
+        right: indexes of columns that are numbers.
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def write_output(data: bytes, *, prefix: str = "") -> None:
+    """Write a run's output to stdout: raw in a pipe, made harmless on a terminal.
+
+    Args:
+        data: whole lines, or the last piece of the output.
+        prefix: put before each line.
+    """
+    out = sys.stdout.buffer
+    if not sys.stdout.isatty() and not prefix:
+        out.write(data)
+        out.flush()
+        return
+    lines = data.split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    for line in lines:
+        if sys.stdout.isatty():
+            out.write(f"{prefix}{sanitize(line)}\n".encode(errors="replace"))
+        else:
+            out.write(prefix.encode() + line + b"\n")
+    out.flush()
+
+
+def broken_pipe() -> int:
+    """Leave quietly when who reads our output has gone; the exit code of SIGPIPE."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+def _utf8() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"

@@ -1,0 +1,166 @@
+"""``lazytui hosts``: detect the hosts of the ssh config and list them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lazytui.commands import common
+from lazytui.core.model import HostState
+from lazytui.text import sanitize
+
+if TYPE_CHECKING:
+    import argparse
+
+    from lazytui.core.runtime import Runtime
+    from lazytui.ssh.config import SSHConfig
+
+SYMBOLS = {"active": "●", "inactive": "○"}
+
+
+def hosts(arguments: argparse.Namespace) -> int:
+    """List the hosts; exit code 0 also when some are inactive."""
+    config = common.load_config(arguments)
+    if not config.entries:
+        return _nothing(arguments, config)
+    if arguments.offline:
+        return _offline(arguments, config)
+    import asyncio
+
+    return asyncio.run(_detect(arguments))
+
+
+def _nothing(arguments: argparse.Namespace, config: SSHConfig) -> int:
+    if arguments.json:
+        common.print_json([])
+    skipped = f", {len(config.skipped_patterns)} patterns skipped" * bool(config.skipped_patterns)
+    common.say(
+        f"no hosts in {common.config_path(arguments)}{skipped}. Add a `Host` entry, or try `lazytui demo`."
+    )
+    return common.OK
+
+
+async def _detect(arguments: argparse.Namespace) -> int:
+    async with common.engine(arguments) as engine:
+        chosen = await common.select(engine, arguments.where, default_all=True)
+        runtimes = await engine.detect(chosen)
+        if arguments.json:
+            common.print_json([as_json(runtime) for runtime in runtimes])
+        else:
+            _table(runtimes, details=arguments.details)
+    return common.OK
+
+
+def as_json(runtime: Runtime) -> dict[str, Any]:
+    """Give a host with the keys that scripts rely on."""
+    options = runtime.options
+    info = runtime.info
+    active = runtime.state == "active"
+    return {
+        "host": runtime.host,
+        "state": "active" if active else "inactive",
+        "reason": runtime.reason or None,
+        "hostname": options.hostname,
+        "port": options.port,
+        "user": options.user,
+        "os": info.os if info else None,
+        "cpu_cores": info.cpu_cores if info else None,
+        "memory": info.memory if info else None,
+        "python_version": info.python_version if info else None,
+        "gpus": list(info.gpus) if info else [],
+        "latency_ms": round(runtime.latency_ms, 2) if runtime.latency_ms is not None else None,
+    }
+
+
+def _table(runtimes: list[Runtime], *, details: bool) -> None:
+    from lazytui.text import size_text
+
+    rows = [["HOST", "STATE", "CORES", "MEM", "GPUS", "PYTHON", "OS"]]
+    if details:
+        rows[0] += ["LATENCY", "ADDRESS"]
+    inactive = []
+    for runtime in runtimes:
+        info = runtime.info
+        if runtime.state != "active" or info is None:
+            inactive.append(runtime)
+            continue
+        row = [
+            sanitize(runtime.host),
+            f"{SYMBOLS['active']} active",
+            str(info.cpu_cores),
+            size_text(info.memory),
+            _gpus(info.gpus),
+            info.python_version,
+            info.os,
+        ]
+        if details:
+            row += [f"{runtime.latency_ms or 0:.0f} ms", runtime.address]
+        rows.append(row)
+    if len(rows) > 1:
+        common.print_table(rows, right=(2, 3, 7))
+    if inactive:
+        if len(rows) > 1:
+            print()
+        common.print_table(
+            [["HOST", "STATE", "REASON"]]
+            + [[sanitize(r.host), f"{SYMBOLS['inactive']} inactive", r.reason] for r in inactive]
+        )
+
+
+def _gpus(names: tuple[str, ...]) -> str:
+    if not names:
+        return "-"
+    kinds = dict.fromkeys(names)
+    return ", ".join(f"{names.count(kind)}×{kind}" for kind in kinds)
+
+
+def _offline(arguments: argparse.Namespace, config: SSHConfig) -> int:
+    """List what the ssh config says, connecting to nothing."""
+    options = [config.resolve(entry.alias) for entry in config.entries]
+    where = common.parse(arguments.where)
+    if where is not None:
+        wanted = set(where.select([_Listed(entry.alias) for entry in config.entries]))
+        options = [option for option in options if option.alias in wanted]
+    if arguments.json:
+        common.print_json(
+            [
+                {
+                    "host": option.alias,
+                    "state": "inactive",
+                    "reason": "not tried",
+                    "hostname": option.hostname,
+                    "port": option.port,
+                    "user": option.user,
+                    "os": None,
+                    "cpu_cores": None,
+                    "memory": None,
+                    "python_version": None,
+                    "gpus": [],
+                    "latency_ms": None,
+                }
+                for option in options
+            ]
+        )
+        return common.OK
+    rows = [["HOST", "ADDRESS", "VIA", "CONFIG"]]
+    places = {entry.alias: f"{entry.path}:{entry.line}" for entry in config.entries}
+    for option in options:
+        address = f"{option.user}@{option.hostname}:{option.port}"
+        via = " ".join(option.proxy_jump) or ("command" if option.proxy_command else "-")
+        rows.append([sanitize(text) for text in (option.alias, address, via, places[option.alias])])
+    common.print_table(rows)
+    return common.OK
+
+
+class _Listed:
+    """A host of which only the name is known."""
+
+    state = HostState.LISTED
+    info = None
+    metrics = None
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def tags(self) -> tuple[str, ...]:
+        """No tags."""
+        return ()

@@ -1,0 +1,263 @@
+"""``lazytui run``: run a command on hosts, show its output, give an honest exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lazytui.commands import common
+from lazytui.core.gather import Gather, render
+from lazytui.core.model import RunState
+from lazytui.core.runs import CommandSpec
+from lazytui.errors import UsageError
+from lazytui.text import decode, sanitize
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from lazytui.core.engine import Engine
+    from lazytui.core.model import RunRecord
+    from lazytui.core.runs import LiveRun
+
+INTERRUPT_GRACE_S = 10.0
+BLOCK = 1 << 20
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command and wait for it, or leave it running with ``--detach``."""
+    words = list(arguments.words)
+    if words and words[0] == "--":
+        words = words[1:]
+    spec = CommandSpec(
+        " ".join(words),
+        cwd=arguments.cwd,
+        env=_environment(arguments.env),
+        tty=arguments.tty,
+    )
+    if not spec.command.strip():
+        raise UsageError("nothing to run: lazytui run -w HOSTS -- COMMAND")
+    return asyncio.run(_run(arguments, spec))
+
+
+async def _run(arguments: argparse.Namespace, spec: CommandSpec) -> int:
+    async with common.engine(arguments) as engine:
+        hosts = await common.select(engine, arguments.where, default_all=arguments.least_busy)
+        if arguments.least_busy:
+            await engine.detect(hosts)
+            await engine.sample()
+            hosts = [engine.least_busy(hosts).host]
+            common.say(f"least busy: {hosts[0]}")
+        runs = await engine.start_runs(spec, hosts)
+        if arguments.detach:
+            return await _detach(arguments, runs)
+        show = _shown_by(arguments, len(runs))
+        interrupted = await _watch(engine, runs, show)
+        show.close()
+        return (
+            common.INTERRUPTED
+            if interrupted
+            else exit_code([run.record for run in runs], maxrc=arguments.maxrc)
+        )
+
+
+async def _detach(arguments: argparse.Namespace, runs: Sequence[LiveRun]) -> int:
+    """Wait until every run has started, then leave them to themselves."""
+    await asyncio.gather(*(run.settled.wait() for run in runs))
+    for run in runs:
+        if arguments.json:
+            common.print_json(as_json(run.record, b""))
+        else:
+            record = run.record
+            print(f"#{record.task_id}  {record.run_id}  {record.host}  {record.state}", end="")
+            print(f"  {record.reason}" if record.reason else "")
+    failed = [run.record for run in runs if run.record.state.is_final]
+    return exit_code(failed, maxrc=False)
+
+
+async def _watch(engine: Engine, runs: Sequence[LiveRun], show: _Shown) -> bool:
+    """Show output until all runs are over; True when the user interrupted."""
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, interrupted.set)
+    by_id = {run.run_id: run for run in runs}
+    try:
+        with engine.events.subscribe() as events:
+            over: set[str] = set()
+            asked = asyncio.ensure_future(interrupted.wait())
+            while len(over) < len(runs):
+                drained = asyncio.ensure_future(events.drain())
+                await asyncio.wait((drained, asked), return_when=asyncio.FIRST_COMPLETED)
+                if asked.done():
+                    drained.cancel()
+                    await _interrupt(engine, runs)
+                    for run in runs:
+                        if run.run_id not in over:
+                            show.ended(run.record)
+                    return True
+                touched = {getattr(event, "run_id", "") for event in drained.result()}
+                for run_id in touched & by_id.keys() - over:
+                    record = by_id[run_id].record
+                    show.grew(record)
+                    if record.state.is_final:
+                        over.add(run_id)
+                        show.ended(record)
+            asked.cancel()
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+    return False
+
+
+async def _interrupt(engine: Engine, runs: Sequence[LiveRun]) -> None:
+    """Ctrl-C goes to the commands; a second one, or ten seconds, leaves them running."""
+    waiting = [run for run in runs if not run.done.is_set()]
+    common.say(f"interrupt sent to {len(waiting)} runs; again to leave them running")
+    again = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, again.set)
+    await asyncio.gather(
+        *(engine.stop_run(run.run_id, "INT") for run in waiting), return_exceptions=True
+    )
+    over = asyncio.gather(*(run.done.wait() for run in waiting))
+    left = asyncio.ensure_future(again.wait())
+    await asyncio.wait((over, left), timeout=INTERRUPT_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+    over.cancel()
+    left.cancel()
+    running = [run for run in waiting if not run.done.is_set()]
+    for run in running:
+        common.say(f"still running: {run.record.host} (lazytui stop {run.run_id[:8]})")
+
+
+def exit_code(records: Sequence[RunRecord], *, maxrc: bool) -> int:
+    """Give the exit code for finished runs: 3 wins over 1, ``maxrc`` over 1."""
+    if any(record.state is not RunState.SUCCEEDED and not_reached(record) for record in records):
+        return common.NOT_REACHED
+    failed = [record for record in records if record.state is not RunState.SUCCEEDED]
+    if not failed:
+        return common.OK
+    return max(record.exit_status or common.FAILED for record in failed) if maxrc else common.FAILED
+
+
+def not_reached(record: RunRecord) -> bool:
+    """True when the host of a failed run was never reached."""
+    return record.state is RunState.FAILED and record.reason.startswith("not reached")
+
+
+def as_json(record: RunRecord, output: bytes) -> dict[str, Any]:
+    """Give a run with the keys that scripts rely on."""
+    return {
+        "host": record.host,
+        "run_id": record.run_id,
+        "state": str(record.state),
+        "exit_status": record.exit_status,
+        "output": decode(output),
+        "seconds": None if record.seconds is None else round(record.seconds, 3),
+        "reason": record.reason or None,
+    }
+
+
+class _Shown:
+    """Shows runs as they go on. Each way of showing has its own class."""
+
+    def grew(self, record: RunRecord) -> None:
+        """The run's output may have grown."""
+
+    def ended(self, record: RunRecord) -> None:
+        """The run is over, its output complete."""
+
+    def close(self) -> None:
+        """All runs are over."""
+
+
+class _Live(_Shown):
+    """Output as it comes, whole lines, with the host in front when there are several."""
+
+    def __init__(self, *, prefixed: bool) -> None:
+        self._prefixed = prefixed
+        self._read: dict[str, int] = {}
+
+    def grew(self, record: RunRecord) -> None:
+        self._show(record, whole_lines=self._prefixed or sys.stdout.isatty())
+
+    def ended(self, record: RunRecord) -> None:
+        self._show(record, whole_lines=False)
+        complain_about(record)
+
+    def _show(self, record: RunRecord, *, whole_lines: bool) -> None:
+        try:
+            with Path(record.spool).open("rb") as spool:
+                spool.seek(self._read.get(record.run_id, 0))
+                while data := spool.read(BLOCK):
+                    kept = data.rfind(b"\n") + 1 if whole_lines else len(data)
+                    if not kept and len(data) == BLOCK:
+                        kept = len(data)  # a line longer than a block is shown in pieces
+                    if not kept:
+                        return
+                    spool.seek(kept - len(data), os.SEEK_CUR)
+                    prefix = f"{sanitize(record.host)}: " if self._prefixed else ""
+                    common.write_output(data[:kept], prefix=prefix)
+                    self._read[record.run_id] = spool.tell()
+        except FileNotFoundError:
+            return
+
+
+class _Gathered(_Shown):
+    """Equal outputs together under a folded node set, when all are over."""
+
+    def __init__(self) -> None:
+        self._gather = Gather()
+
+    def ended(self, record: RunRecord) -> None:
+        if record.exit_status is None:
+            complain_about(record)
+        else:
+            self._gather.add(sanitize(record.host), record.exit_status, output_of(record))
+
+    def close(self) -> None:
+        common.write_output(render(self._gather.groups()))
+
+
+class _Json(_Shown):
+    """One JSON object a line, as runs finish."""
+
+    def ended(self, record: RunRecord) -> None:
+        common.print_json(as_json(record, output_of(record)))
+        sys.stdout.flush()
+
+
+def complain_about(record: RunRecord) -> None:
+    """Say on stderr how a run failed."""
+    if record.state is RunState.SUCCEEDED:
+        return
+    words = [f"exit {record.exit_status}"] if record.exit_status is not None else []
+    words += [record.reason] if record.reason else []
+    common.say(f"{record.host}: {record.state}: {', '.join(words)}")
+
+
+def output_of(record: RunRecord) -> bytes:
+    """Read a run's whole output; empty when it has none."""
+    try:
+        return Path(record.spool).read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _shown_by(arguments: argparse.Namespace, count: int) -> _Shown:
+    if arguments.json:
+        return _Json()
+    if arguments.gather:
+        return _Gathered()
+    return _Live(prefixed=count > 1)
+
+
+def _environment(pairs: Sequence[str]) -> Mapping[str, str]:
+    environment = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.replace("_", "a").isalnum() or name[0].isdigit():
+            raise UsageError(f"--env takes NAME=VALUE, not {pair!r}")
+        environment[name] = value
+    return environment

@@ -1,0 +1,207 @@
+"""``lazytui tasks``, ``logs`` and ``stop``: what ran, what it said, and how to end it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lazytui.commands import common
+from lazytui.commands.run import complain_about, exit_code
+from lazytui.errors import LazytuiError, UsageError
+from lazytui.text import duration_text, sanitize
+
+if TYPE_CHECKING:
+    import argparse
+
+    from lazytui.core.engine import Engine
+    from lazytui.core.model import RunRecord
+    from lazytui.core.runs import LiveRun
+
+SYMBOLS = {
+    "queued": "○",
+    "running": "▸",
+    "succeeded": "✓",
+    "failed": "✗",
+    "cancelled": "✗",
+    "lost": "?",
+}
+CATCH_UP_S = 6.0  # how long a listing waits for news of runs it has just adopted
+STOP_WAIT_S = 2.0  # how long `stop` waits for the end that it asked for
+POLL_S = 0.1  # how often the spool of another process's run is looked at
+BLOCK = 1 << 20
+
+
+def tasks(arguments: argparse.Namespace) -> int:
+    """List runs, the newest first."""
+    return asyncio.run(_tasks(arguments))
+
+
+async def _tasks(arguments: argparse.Namespace) -> int:
+    async with common.engine(arguments) as engine:
+        await _catch_up(engine, await engine.adopt())
+        records = await engine.journal.records(limit=arguments.limit)
+        if arguments.json:
+            common.print_json([as_json(record) for record in records])
+        elif records:
+            _table(records)
+        else:
+            common.say("no tasks yet: lazytui run -w HOST -- uptime")
+    return common.OK
+
+
+def as_json(record: RunRecord) -> dict[str, Any]:
+    """Give a run with the keys that scripts rely on."""
+    return {
+        "task_id": record.task_id,
+        "name": record.name,
+        "run_id": record.run_id,
+        "host": record.host,
+        "state": str(record.state),
+        "exit_status": record.exit_status,
+        "started": record.started,
+        "ended": record.ended,
+        "spool": record.spool,
+    }
+
+
+def _table(records: list[RunRecord]) -> None:
+    rows = [["TASK", "RUN", "STATE", "HOST", "TIME", "WHAT", ""]]
+    now = time.time()
+    for record in records:
+        seconds = record.seconds
+        if seconds is None and record.started is not None:
+            seconds = now - record.started
+        status = f" {record.exit_status}" if record.exit_status else ""
+        rows.append(
+            [
+                f"#{record.task_id}",
+                record.run_id[:8],
+                f"{SYMBOLS[record.state]} {record.state}{status}",
+                sanitize(record.host),
+                "-" if seconds is None else duration_text(seconds),
+                sanitize(record.name, max_chars=40),
+                sanitize(record.reason, max_chars=60),
+            ]
+        )
+    common.print_table(rows, right=(4,))
+
+
+def logs(arguments: argparse.Namespace) -> int:
+    """Print the output of a run, or of all runs of a task."""
+    return asyncio.run(_logs(arguments))
+
+
+async def _logs(arguments: argparse.Namespace) -> int:
+    async with common.engine(arguments) as engine:
+        records = await _find(engine, arguments.id)
+        await engine.adopt()
+        many = len(records) > 1
+        printers = [_Printer(record, prefixed=many) for record in records]
+        if not arguments.follow:
+            live = [run for r in records if (run := engine.runs.live(r.run_id)) is not None]
+            await asyncio.gather(*(engine.runs.caught_up(run) for run in live))
+            for printer in printers:
+                printer.print_new(final=True)
+            return common.OK
+        final = await asyncio.gather(*(_follow(engine, printer) for printer in printers))
+        return exit_code(final, maxrc=False)
+
+
+async def _follow(engine: Engine, printer: _Printer) -> RunRecord:
+    """Print a run's output until it ends; the run may be another process's."""
+    while True:
+        live = engine.runs.live(printer.run_id)
+        record = live.record if live else await engine.journal.record(printer.run_id)
+        assert record is not None
+        printer.print_new(final=record.state.is_final)
+        if record.state.is_final:
+            complain_about(record)
+            return record
+        if not live:
+            await engine.adopt()  # its owner may have died meanwhile
+        await asyncio.sleep(POLL_S)
+
+
+class _Printer:
+    """Prints a growing spool, whole lines while it grows."""
+
+    def __init__(self, record: RunRecord, *, prefixed: bool) -> None:
+        self.run_id = record.run_id
+        self._path = Path(record.spool)
+        self._prefix = f"{sanitize(record.host)}: " if prefixed else ""
+        self._offset = 0
+
+    def print_new(self, *, final: bool) -> None:
+        """Print what has come since; the last line without its end only when final."""
+        with contextlib.suppress(FileNotFoundError), self._path.open("rb") as spool:
+            spool.seek(self._offset)
+            while data := spool.read(BLOCK):
+                kept = len(data) if final or len(data) == BLOCK else data.rfind(b"\n") + 1
+                if not kept:
+                    return
+                spool.seek(kept - len(data), os.SEEK_CUR)
+                self._offset += kept
+                common.write_output(data[:kept], prefix=self._prefix)
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    """Send a signal to a run, or to all runs of a task."""
+    return asyncio.run(_stop(arguments))
+
+
+async def _stop(arguments: argparse.Namespace) -> int:
+    async with common.engine(arguments) as engine:
+        records = await _find(engine, arguments.id)
+        await engine.adopt()
+        code = common.OK
+        open_runs = [record for record in records if not record.state.is_final]
+        if not open_runs:
+            common.say(f"{arguments.id}: has ended already")
+        answers = await asyncio.gather(
+            *(engine.stop_run(record.run_id, arguments.signal) for record in open_runs),
+            return_exceptions=True,
+        )
+        for record, answer in zip(open_runs, answers, strict=True):
+            if isinstance(answer, LazytuiError):
+                common.say(f"{record.host}: {answer}")
+                code = common.NOT_REACHED
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                print(f"{sanitize(record.host)}: {_words(answer, arguments.signal)}")
+        stopped = [run for r in open_runs if (run := engine.runs.live(r.run_id)) is not None]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_WAIT_S):
+                await asyncio.gather(*(run.done.wait() for run in stopped))
+    return code
+
+
+def _words(answer: str, signal: str) -> str:
+    return {
+        "sent": f"{signal} sent",
+        "ended": "has ended already",
+        "cancelled": "cancelled before it started",
+        "stale": "its process is gone",
+        "rebooted": "the host was rebooted since",
+    }.get(answer, answer)
+
+
+async def _find(engine: Engine, text: str) -> list[RunRecord]:
+    records = await engine.journal.find(text)
+    if not records:
+        raise UsageError(f"no task or run {text} (lazytui tasks lists them)")
+    ids = {record.run_id for record in records}
+    if len({record.task_id for record in records}) > 1:
+        raise UsageError(f"{text} fits {len(ids)} runs: give more of its id")
+    return records
+
+
+async def _catch_up(engine: Engine, runs: list[LiveRun]) -> None:
+    """Give adopted runs a moment to learn from their hosts how they are."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CATCH_UP_S):
+            await asyncio.gather(*(engine.runs.caught_up(run) for run in runs))
