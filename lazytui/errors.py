@@ -79,3 +79,7 @@ class SettingsError(LazytuiError):
 
 class JournalError(LazytuiError):
     """The journal on the manager could not be read or written."""
+
+
+class SpoolError(LazytuiError):
+    """Output of a run could not be put into its spool."""
