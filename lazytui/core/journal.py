@@ -395,7 +395,9 @@ class Journal:
         self._db.connection.close()
         self._opened_as = None  # if this fails, the next request tries again
         self._open_file(suspect=suspect)
-        self._on_loop(self._tell, "The journal was opened anew, because its file was replaced.")
+        if not suspect:  # else the file was set aside just now, which is told already
+            told = f"The journal {self._path} was replaced or removed; it was opened anew."
+            self._on_loop(self._tell, told)
 
     def _on_loop(self, call: Callable[..., None], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
