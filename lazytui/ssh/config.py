@@ -24,7 +24,7 @@ from lazytui.ssh.config_files import (
     reason,
     stamp,
 )
-from lazytui.ssh.config_keywords import Removal, Setting
+from lazytui.ssh.config_keywords import NO_JUMP, Command, Removal, Setting
 from lazytui.ssh.config_match import (
     HostCondition,
     MatchCondition,
@@ -199,7 +199,10 @@ def _only_hosts(block: Block) -> tuple[str, ...] | None:
 def _keep(values: dict[str, object], setting: Setting) -> None:
     """Take a value unless there is one; a few keywords collect theirs."""
     if not setting.adds:
-        values.setdefault(setting.key, setting.value)
+        first = values.setdefault(setting.key, setting.value)
+        # "ProxyJump none" keeps later jumps out, but not a later ProxyCommand.
+        if first == NO_JUMP and isinstance(setting.value, Command):
+            values[setting.key] = setting.value
         return
     collected = cast("list[str]", values.setdefault(setting.key, []))
     several = isinstance(setting.value, tuple)

@@ -174,21 +174,28 @@ class ConfigReader:
         """The text of a file and its identity; odd bytes become surrogates."""
         # Without O_NONBLOCK the opening of a FIFO would wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor, not a path
+        try:
             state = os.fstat(descriptor)
-            identity = (state.st_dev, state.st_ino)
             self.files[path] = self.watched[path] = (path, state.st_mtime_ns, state.st_size)
-            if stat.S_ISDIR(state.st_mode) or stat.S_ISCHR(state.st_mode):
-                return "", identity  # ssh reads nothing from a folder; /dev/null is empty
-            if not stat.S_ISREG(state.st_mode):
-                raise OSError("it is not a regular file")
-            if owner_matters and _is_foreign(state):
-                raise OSError("bad owner or permissions: others could write it")
-            self._bytes_left -= max(state.st_size, MIN_COST)
-            if self._bytes_left < 0:
-                raise OSError(f"more than {MAX_BYTES >> 20} MiB of configuration")
-            content = stream.read(state.st_size)
-        return content.decode("utf-8", "surrogateescape"), identity
+            content = b""
+            # ssh finds nothing in a folder, either; /dev/null is empty.
+            if not stat.S_ISDIR(state.st_mode) and not stat.S_ISCHR(state.st_mode):
+                self._check_file(state, owner_matters=owner_matters)
+                with open(descriptor, "rb", closefd=False) as stream:
+                    content = stream.read(state.st_size)
+        finally:
+            os.close(descriptor)
+        return content.decode("utf-8", "surrogateescape"), (state.st_dev, state.st_ino)
+
+    def _check_file(self, state: os.stat_result, *, owner_matters: bool) -> None:
+        """Refuse a file that would block, that others control, or that is one too many."""
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError("it is not a regular file")
+        if owner_matters and _is_foreign(state):
+            raise OSError("bad owner or permissions: others could write it")
+        self._bytes_left -= max(state.st_size, MIN_COST)
+        if self._bytes_left < 0:
+            raise OSError(f"more than {MAX_BYTES >> 20} MiB of configuration")
 
     def _open_block(self, conditions: tuple[Condition, ...]) -> Block:
         block = Block(conditions)

@@ -54,6 +54,10 @@ class Jump(NamedTuple):
     hops: tuple[str, ...]
 
 
+NO_JUMP = Jump(())
+"""ProxyJump none."""
+
+
 class Command(NamedTuple):
     """ProxyCommand: the command line, not expanded; ``none`` means none."""
 
@@ -174,8 +178,8 @@ def _count(text: str, environment: Mapping[str, str]) -> object:
 
 def _jump(rest: str) -> Jump:
     text = rest.lstrip("= \t\r\n").partition("#")[0].rstrip()
-    if text.lower() == "none":
-        return Jump(())
+    if text.lower() == "none":  # with a comment behind it, too; ssh takes that for a host
+        return NO_JUMP
     return Jump(tuple(_hop(check(hop, PROXY_TOKENS)) for hop in text.split(",")))
 
 

@@ -172,11 +172,11 @@ def parse_host(rest: str) -> HostCondition:
     """Read what follows ``Host``.
 
     Raises:
-        ConfigSyntaxError: no pattern, an empty one, or a quote that is never closed.
+        ConfigSyntaxError: nothing follows, an empty pattern, or a quote that is never closed.
     """
-    patterns = split_arguments(rest)
-    if not patterns:
+    if not rest:
         raise ConfigSyntaxError("Host needs a pattern")
+    patterns = split_arguments(rest)
     if not all(patterns):
         raise ConfigSyntaxError("Host has an empty pattern")
     return HostCondition(tuple(patterns))

@@ -14,6 +14,7 @@ MAX_PATTERN = 1023
 """OpenSSH compares no pattern of a comma-separated list that is longer (in characters)."""
 
 _DELIMITER = re.compile(r'[ \t\r\n="]')
+_SPECIAL = re.compile(r"""["'\\#]""")
 _TIME = re.compile(r"(?:\s*\+?\d+[smhdw])*(?:\s*\+?\d+[smhdw]?)", re.ASCII | re.IGNORECASE)
 _TIME_PART = re.compile(r"(\d+)([smhdw]?)", re.IGNORECASE)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -33,9 +34,9 @@ def split_keyword(line: str) -> tuple[str, str] | None:
     Returns:
         keyword and rest, or None for an empty line or a comment.
     """
-    line = line.partition("\0")[0].rstrip(WHITESPACE + "\f")
+    line = line.partition("\0")[0].rstrip(WHITESPACE + "\f").lstrip(WHITESPACE)
     word, rest = next_word(line)
-    if word == "" and rest is not None:  # leading white space counts as an empty word
+    if word == "" and rest is not None:  # ssh passes over one "=" in front of the keyword
         word, rest = next_word(rest)
     if not word or word.startswith("#"):
         return None
@@ -69,7 +70,7 @@ def split_arguments(text: str) -> list[str]:
     Raises:
         ConfigSyntaxError: a quote is never closed.
     """
-    if not any(mark in text for mark in "\"'\\#"):
+    if not _SPECIAL.search(text):
         return [word for word in text.replace("\t", " ").split(" ") if word]
     words: list[str] = []
     at = 0
