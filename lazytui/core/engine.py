@@ -159,9 +159,15 @@ class Engine:
     def watch(self) -> None:
         """Connect to all hosts, keep them connected, and sample their load, for a screen."""
         self._persistent = True
-        self._metrics_interval = self.settings.metrics.interval_s
+        self.watch_metrics()
         for host in self.runtimes:
             self.connected(host)
+
+    def watch_metrics(self) -> None:
+        """Sample the load of every connected host from now on."""
+        self._metrics_interval = self.settings.metrics.interval_s
+        for host in self._supervisors:
+            self.runtime(host).set_metrics_interval(self._metrics_interval)
 
     async def sample(self) -> None:
         """Read the load of every active host once, for filters and placement.
