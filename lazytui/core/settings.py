@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 import os
 import re
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lazytui.core.paths import config_file
-from lazytui.core.where import expand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +110,10 @@ class Settings:
         The section with exactly its name wins, then node sets that contain it, the first in
         the file before later ones, value by value.
         """
+        if not self.hosts:
+            return self.any_host
+        from lazytui.core.where import expand  # costs more than all settings together
+
         sections = [values for name, values in self.hosts.items() if host in expand(name)]
         if host in self.hosts:
             sections.insert(0, self.hosts[host])
@@ -165,6 +167,8 @@ class _Reader:
             return {}
         except OSError as error:
             return self._broken(0, f"cannot be read: {error.strerror}")
+        import tomllib  # most users have no file, and pay nothing for it
+
         try:
             self._text = data.decode("utf-8")
             return tomllib.loads(self._text)
@@ -296,6 +300,8 @@ def _line_of(text: str, where: tuple[str, ...]) -> int:
 
 def _key_path(line: str) -> tuple[str, ...]:
     """Read ``[a."b c"]`` or ``a."b c" = {}`` into its parts."""
+    import tomllib
+
     try:
         parsed: Any = tomllib.loads(line)
     except (tomllib.TOMLDecodeError, RecursionError):
