@@ -76,8 +76,10 @@ class Agent:
         self.incoming += system.ahead()
         self.watch(0, self.receive)
         self.take_requests()
-        while not (self.leaving and not self.writing and not self.control):
+        while True:
             self.write()
+            if self.leaving and not self.writing:
+                return
             for fd, _ in self.poller.poll(self.patience_ms()):
                 act = self.watched.get(fd)
                 if act is not None:
