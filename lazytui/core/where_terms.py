@@ -7,7 +7,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lazytui.core.model import HostState
 
@@ -217,7 +217,7 @@ class PythonVersion(_NoProblem):
     3.11.7 is *equal* to 3.11 and not above it, which is what people mean.
     """
 
-    compare: Callable[[object, object], bool]
+    compare: Callable[[Any, Any], bool]
     version: tuple[int, ...]
 
     def matches(self, facts: HostFacts, groups: Members) -> bool:
@@ -236,7 +236,7 @@ class Amount(_NoProblem):
     """A number of the host compares to a limit; with several (GPUs), one is enough."""
 
     read: Callable[[HostFacts], Sequence[float]]
-    compare: Callable[[object, object], bool]
+    compare: Callable[[Any, Any], bool]
     limit: float
 
     def matches(self, facts: HostFacts, groups: Members) -> bool:
@@ -307,7 +307,7 @@ _WORD_KEYS = ("state", "tag", "os", "host")
 _REMOTE_KEYS = ("has", "installed", "cmd")
 FILTER_KEYS = (*_QUANTITIES, "python", *_WORD_KEYS)
 
-_COMPARE: dict[str, Callable[[object, object], bool]] = {
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
