@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 SIGNALS = ("INT", "TERM", "KILL", "HUP", "QUIT", "USR1", "USR2")
 RECENT = 1000  # finished runs kept in memory
 JOURNAL_RETRY_S = 1.0
+FORGET_AFTER_S = 0.5  # job folders of many runs are dropped together, after the rush
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,8 @@ class Runs:
         self._group = group
         self._recent: dict[str, RunRecord] = {}  # newest last
         self._live: dict[str, LiveRun] = {}
+        self._to_forget: dict[Runtime, list[str]] = {}
+        self._forgetting: asyncio.Task[None] | None = None
 
     # -- facts
 
@@ -215,8 +218,9 @@ class Runs:
         return self._live.get(run_id)
 
     def drivers(self) -> list[asyncio.Task[None]]:
-        """Give the tasks that drive runs, for whoever ends them."""
-        return [run.driver for run in self._live.values() if run.driver is not None]
+        """Give the tasks in the background, for whoever ends them."""
+        tasks = [run.driver for run in self._live.values()] + [self._forgetting]
+        return [task for task in tasks if task is not None]
 
     async def load(self) -> None:
         """Read the recent runs from the journal."""
@@ -463,10 +467,24 @@ class Runs:
             await self._finish(run, RunState.FAILED, None, f"not started: {reason}")
         else:
             await self._finish(run, RunState.LOST, None, "the host no longer has the job")
-        with contextlib.suppress(AgentError, ConnectionLostError):
-            # Only now: the end is in the journal, so the host's copy is no longer needed.
-            await agent.request("job_forget", jobs=[run.job_id])
+        # Only now: the end is in the journal, so the host's copy is no longer needed.
+        self._forget_later(run)
         return True
+
+    def _forget_later(self, run: LiveRun) -> None:
+        """Let the host drop its copy of a run soon, together with others that end just now."""
+        self._to_forget.setdefault(run.runtime, []).append(run.job_id)
+        if self._forgetting is None or self._forgetting.done():
+            self._forgetting = self._group.create_task(self._forget_soon(), name="forget jobs")
+
+    async def _forget_soon(self) -> None:
+        await asyncio.sleep(FORGET_AFTER_S)
+        await self.forget_ended()
+
+    async def forget_ended(self) -> None:
+        """Tell the hosts now which jobs they may drop; those not connected keep them."""
+        waiting, self._to_forget = self._to_forget, {}
+        await asyncio.gather(*(_forget(runtime, jobs) for runtime, jobs in waiting.items()))
 
     async def _exited(self, run: LiveRun, status: int, disk_full: bool) -> None:
         note = "the host's disk was full: output may be cut" if disk_full else ""
@@ -529,6 +547,13 @@ class Runs:
         if run is not None and run.stream is not None:
             run.stream.written(written)
         self._events.publish(OutputGrew(run_id, size))
+
+
+async def _forget(runtime: Runtime, jobs: list[str]) -> None:
+    agent = runtime.agent
+    if agent is not None:
+        with contextlib.suppress(AgentError, ConnectionLostError):
+            await agent.request("job_forget", jobs=jobs)
 
 
 def signal_words(status: int) -> str:
