@@ -403,6 +403,49 @@ async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path: Path, garba
     assert str(aside) in journal.notices[0]
 
 
+OPENER = """
+import asyncio, sys
+from pathlib import Path
+from lazytui.core.journal import Journal
+
+async def main():
+    print("ready", flush=True)
+    sys.stdin.readline()
+    async with Journal(Path(sys.argv[1])) as journal:
+        await journal.add_group(sys.argv[2], "x")
+
+asyncio.run(main())
+"""
+
+
+async def test_processes_that_meet_a_damaged_file_together_set_it_aside_once(path: Path) -> None:
+    path.write_bytes(b"junk" * 4000)
+    openers = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, str(path), f"group{i}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(3)
+    ]
+    for opener in openers:
+        assert opener.stdout is not None
+        opener.stdout.readline()
+
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.write("go\n")
+        opener.stdin.flush()
+    for opener in openers:
+        opener.communicate()
+
+    assert [opener.returncode for opener in openers] == [0, 0, 0]
+    assert len(list(path.parent.glob("journal.db.corrupt-*"))) == 1
+    async with Journal(path) as journal:
+        assert len(await journal.groups()) == 3
+
+
 async def test_damage_met_while_working_costs_one_call_and_is_told(path: Path) -> None:
     told: list[str] = []
     async with Journal(path, on_notice=told.append) as journal:

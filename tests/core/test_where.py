@@ -192,6 +192,14 @@ def test_a_where_selects_the_hosts_it_describes(text: str, hosts: list[str]) -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "needed"),
+    [("gpu[01-02] !@train /x/ db*", False), ("state:up", True), ("cpu01 !mem<80%", True)],
+)
+def test_it_is_known_whether_hosts_must_be_detected_first(text: str, needed: bool) -> None:
+    assert parse_where(text, bare_words="exact").needs_facts is needed
+
+
+@pytest.mark.parametrize(
     ("text", "hosts"),
     [
         ("gp1", ["gpu01"]),
