@@ -48,6 +48,17 @@ def check(text: str, tokens: frozenset[str], environment: Mapping[str, str] | No
     return text
 
 
+def check_path(text: str, environment: Mapping[str, str]) -> str:
+    """Give a path back if its tokens are allowed, its variables set, and its ``~user`` exists.
+
+    Raises:
+        ConfigSyntaxError: names what is wrong.
+    """
+    if text.startswith("~") and expand_home(text, "/") == text:
+        raise ConfigSyntaxError(f"no such user: {text.partition('/')[0]}")
+    return check(text, CLIENT_TOKENS, environment)
+
+
 def expand_tokens(text: str, tokens: Mapping[str, str]) -> str:
     """Replace the ``%`` tokens of a checked value; ``${VAR}`` stays, for the shell."""
     return re.sub("%(.)", lambda found: tokens.get(found[1], found[0]), text, flags=re.DOTALL)

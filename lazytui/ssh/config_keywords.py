@@ -9,7 +9,7 @@ import re
 import socket
 from typing import TYPE_CHECKING, NamedTuple
 
-from lazytui.ssh.config_expand import CLIENT_TOKENS, HOST_TOKENS, PROXY_TOKENS, check
+from lazytui.ssh.config_expand import HOST_TOKENS, PROXY_TOKENS, check, check_path
 from lazytui.ssh.config_syntax import ConfigSyntaxError, parse_seconds, split_arguments
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _hostname(text: str, environment: Mapping[str, str]) -> object:
 
 
 def _path(text: str, environment: Mapping[str, str]) -> object:
-    return check(text, CLIENT_TOKENS, environment)
+    return check_path(text, environment)
 
 
 def _agent(text: str, environment: Mapping[str, str]) -> object:
@@ -154,7 +154,7 @@ def _agent(text: str, environment: Mapping[str, str]) -> object:
         if not re.fullmatch(r"\w+", text[1:], re.ASCII):
             raise ConfigSyntaxError(f"not a variable: {text}")
         return text
-    return check(text, CLIENT_TOKENS, environment)
+    return check_path(text, environment)
 
 
 def _forward_agent(text: str, environment: Mapping[str, str]) -> object:
@@ -212,7 +212,7 @@ def _files(words: list[str], environment: Mapping[str, str], key: str) -> Settin
     if len(words) > 1 and any(word.lower() == "none" for word in words):
         raise ConfigSyntaxError(f'"none" must stand alone in {key}')
     for word in words if key == "userknownhostsfile" else ():
-        check(word, CLIENT_TOKENS, environment)
+        check_path(word, environment)
     return Setting(key, tuple(words))
 
 

@@ -172,6 +172,7 @@ def test_a_broken_host_or_match_line_costs_its_block(home: Path) -> None:
         "IdentityFile ${LZ_NOT_SET}/id",
         "UserKnownHostsFile none other",
         "UserKnownHostsFile ''",
+        "IdentityFile ~no-such-user-here/id",
         "SendEnv A=1",
         "SetEnv A",
         "ProxyJump a,,b",
@@ -222,6 +223,16 @@ def test_the_users_file_comes_before_the_systems(home: Path) -> None:
 
     options = config.resolve("a")
     assert (options.user, options.port, options.compression) == ("own", 1, True)
+
+
+def test_a_system_file_may_not_include_from_a_home(home: Path) -> None:
+    system = write(home / "etc" / "ssh_config", "Include ~/more\nHost system\n")
+    write(home / "more", "Host more\n")
+
+    config = SSHConfig.load(home=home, system_path=system)
+
+    assert names(config) == ["system"]
+    assert told(config) == [(1, "Include in a system file takes no ~")]
 
 
 def test_a_given_file_is_the_only_one_and_none_is_no_file(home: Path) -> None:
