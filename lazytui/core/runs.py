@@ -89,8 +89,10 @@ class CommandSpec:
 class _Stream:
     """Carries the output of one followed job into the run's spool."""
 
-    def __init__(self, run: LiveRun, agent: Agent, spool: SpoolWriter) -> None:
+    def __init__(self, run: LiveRun, agent: Agent, spool: SpoolWriter, credit_bytes: int) -> None:
         self._run_id = run.run_id
+        self._owed = 0  # bytes in the spool that the host has no new credit for yet
+        self._step = credit_bytes // 4
         self._agent = agent
         self._spool = spool
         self.number = agent.new_stream(self)
@@ -112,7 +114,10 @@ class _Stream:
 
     def written(self, size: int) -> None:
         """Bytes have reached the spool: the host may send as many more."""
-        self._agent.credit(self.number, size)
+        self._owed += size
+        if self._owed >= self._step:  # a frame for each block would cost more than it gives
+            self._agent.credit(self.number, self._owed)
+            self._owed = 0
 
     async def wait(self) -> Header:
         """Wait for the end of the job.
@@ -420,7 +425,7 @@ class Runs:
     async def _follow(self, run: LiveRun, agent: Agent) -> Header:
         """Start or join the job, and stay until it is over."""
         offset = await self._spool.size(run.run_id)
-        stream = run.stream = _Stream(run, agent, self._spool)
+        stream = run.stream = _Stream(run, agent, self._spool, self._settings.credit_bytes)
         follow: dict[str, Any] = {
             "s": stream.number,
             "off": offset,
