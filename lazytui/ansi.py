@@ -7,6 +7,7 @@ and a colour is a number read from the sequence, from which the screen makes a s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lazytui.text import SPECIAL, TAB, char_width, decode
@@ -60,6 +61,7 @@ _ATTRIBUTES: dict[int, dict[str, bool]] = {
 }
 
 
+@lru_cache(maxsize=1024)  # a program uses a few combinations, thousands of times
 def _apply_sgr(style: Style, params: str) -> Style:
     """The style after one ``CSI params m``; numbers it does not know change nothing."""
     groups = [

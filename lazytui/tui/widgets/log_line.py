@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.color import Color
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lazytui.ansi import Style as ParsedStyle
     from lazytui.core.lines import RawLine
 
+_KEPT_STYLES = 1024
 _BLACK_OR_WHITE = (None, 0, 7, 8, 15)
 
 
@@ -34,9 +35,18 @@ class Palette:
     base: Style
     named: tuple[Color, ...]
     remark: Style
+    _made: dict[ParsedStyle, Style] = field(default_factory=dict, compare=False, repr=False)
 
     def style(self, wanted: ParsedStyle) -> Style:
         """The style for a span: text stays readable on any ground that a program chooses."""
+        made = self._made.get(wanted)
+        if made is None:
+            if len(self._made) >= _KEPT_STYLES:
+                self._made.clear()
+            made = self._made[wanted] = self._make(wanted)
+        return made
+
+    def _make(self, wanted: ParsedStyle) -> Style:
         colour, ground = self._colour(wanted.fg), self._colour(wanted.bg)
         if ground is not None and wanted.fg in _BLACK_OR_WHITE:
             colour = self._readable_on(ground)
