@@ -34,6 +34,7 @@ SEQUENCE = re.compile(
     r"\x1b\[(?P<private>[<-?]*)[0-9:;]*(?P<middle>[ -/]*)(?P<final>[@-~])"
     r"|\x1b(?P<string>[\]PX^_])(?P<number>[0-9]*)|\x1b(?P<other>[^\[\]PX^_])"
 )
+POINTER = "\x1b]22;default\x07"  # Textual's own, the shape of the mouse pointer
 PIECES = [
     *(b"\x1b", b"\x1b[", b"\x1b]", b"\x1bP", b"\x1b_", b"\x1bX", b"\x1b^", b"\x1bk", b"\x1b\\"),
     *(b"\x1b]52;c;cm0gLXJm\x07", b"\x1b]0;owned\x1b\\", b"\x1b]8;;http://evil\x07", b"\x1bPq#0~"),
@@ -106,7 +107,8 @@ def kinds(stream: str) -> set[tuple[str | None, ...]]:
 def controls(stream: str) -> set[str]:
     """Which control, format and undecodable characters are in a stream."""
     wanted = ("Cc", "Cf", "Cs", "Zl", "Zp")
-    return {character for character in stream if unicodedata.category(character) in wanted}
+    rest = stream.replace(POINTER, "")
+    return {character for character in rest if unicodedata.category(character) in wanted}
 
 
 def write(path: Path, lines: list[bytes]) -> Path:
