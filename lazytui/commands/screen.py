@@ -40,7 +40,7 @@ def demo(arguments: argparse.Namespace) -> int:
 
 
 async def _demo(hosts: int, words: list[str]) -> int:
-    from lazytui.demo import demo_cluster
+    from lazytui.demo.cluster import demo_cluster
 
     async with demo_cluster(hosts) as cluster:
         environ = {**os.environ, **cluster.environ}

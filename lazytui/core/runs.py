@@ -379,6 +379,7 @@ class Runs:
         finally:
             run.runtime.alive_runs -= 1
             self._live.pop(run.run_id, None)
+            self._spool.forget(run.run_id)
             run.settled.set()
             run.done.set()
 

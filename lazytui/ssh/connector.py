@@ -304,6 +304,7 @@ class Connector:
             "preferred_auth": algorithms.authentication(options),
             "connect_timeout": None,
             "login_timeout": settings.login_timeout_s,
+            # Also a 0 ("off") of the ssh config is replaced: without, a dead host is never noticed.
             "keepalive_interval": options.server_alive_interval or settings.keepalive_s,
             "keepalive_count_max": options.server_alive_count_max or settings.keepalive_count,
             "gss_auth": False,

@@ -86,9 +86,9 @@ class KeyRing:
 
     def keys_for(self, options: HostOptions) -> LoadedKeys:
         """Give the keys of the files that the ssh config names, or of the default files."""
-        paths = options.identity_files or tuple(
-            str(self._home / ".ssh" / name) for name in DEFAULT_KEYS
-        )
+        named = tuple(path for path in options.identity_files if path != "none")
+        default = tuple(str(self._home / ".ssh" / name) for name in DEFAULT_KEYS)
+        paths = named if options.identity_files else default
         found = [self._load(path, options.certificate_files) for path in paths]
         return LoadedKeys(
             keys=tuple(key for loaded in found for key in loaded.keys),
