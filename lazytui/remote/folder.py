@@ -37,14 +37,17 @@ def root() -> bytes:
 
 
 def make_folders(path: bytes) -> None:
-    """Make a folder and those above it, each for the user alone."""
+    """Make a folder and those above it, each for the user alone; others may be doing the same."""
     try:
         posix.mkdir(path, 0o700)
     except FileExistsError:
         return
     except FileNotFoundError:
         make_folders(path.rpartition(b"/")[0])
-        posix.mkdir(path, 0o700)
+        try:
+            posix.mkdir(path, 0o700)
+        except FileExistsError:
+            return
 
 
 def is_job_id(name: "Any") -> bool:

@@ -160,9 +160,17 @@ class AgentProcess:
             reply = self.call("load", bundle.part_source(part), part=part)
             assert reply["ok"], reply
         self.last_id += 1
-        text = json.dumps({"id": self.last_id, "op": op, **fields}).encode() + b"\n" + payload
-        self.write(len(text).to_bytes(4, "big") + text)
+        self.write_frame({"id": self.last_id, "op": op, **fields}, payload)
         return self.last_id
+
+    def write_frame(self, header: dict[str, Any], payload: bytes = b"") -> None:
+        """Send a frame."""
+        text = json.dumps(header).encode() + b"\n" + payload
+        self.write(len(text).to_bytes(4, "big") + text)
+
+    def receive_soon(self) -> None:
+        """Read once."""
+        self.receive(time.monotonic() + PATIENCE_S)
 
     def answer(self, request_id: int) -> dict[str, Any]:
         """Wait for an answer."""
