@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
 from lazytui.core.gather import Gather, render
+from lazytui.core.live_run import CommandSpec
 from lazytui.core.model import RunState
-from lazytui.core.runs import CommandSpec
 from lazytui.errors import UsageError
 from lazytui.text import decode, sanitize
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lazytui.core.engine import Engine
+    from lazytui.core.live_run import LiveRun
     from lazytui.core.model import RunRecord
-    from lazytui.core.runs import LiveRun
 
 INTERRUPT_GRACE_S = 10.0
 BLOCK = 1 << 20

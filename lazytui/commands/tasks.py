@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import argparse
 
     from lazytui.core.engine import Engine
+    from lazytui.core.live_run import LiveRun
     from lazytui.core.model import RunRecord
-    from lazytui.core.runs import LiveRun
 
 SYMBOLS = {
     "queued": "○",

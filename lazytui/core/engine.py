@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Self
 
 from lazytui.core.events import EventBus, GroupsChanged, Notice, QuestionsChanged
 from lazytui.core.journal import Journal, owner_alive, owner_me
+from lazytui.core.live_run import CommandSpec
 from lazytui.core.model import HostState, RunRecord
-from lazytui.core.runs import CommandSpec, Runs
+from lazytui.core.runs import Runs
 from lazytui.core.runtime import Runtime
 from lazytui.core.spool import SpoolWriter
 from lazytui.errors import UsageError
@@ -25,8 +26,8 @@ from lazytui.ssh.connector import Connector
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from lazytui.core.live_run import LiveRun
     from lazytui.core.paths import Paths
-    from lazytui.core.runs import LiveRun
     from lazytui.core.settings import Settings
     from lazytui.ssh.config import HostEntry, SSHConfig
     from lazytui.ssh.credentials import Asker, Question

@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lazytui.core.events import Notice, OutputGrew, RunChanged
+from lazytui.core.live_run import CommandSpec, LiveRun, OutputStream, signal_words
 from lazytui.core.model import RunRecord, RunState
 from lazytui.errors import (
     AgentError,
@@ -25,12 +25,11 @@ from lazytui.errors import (
     ConnectionLostError,
     JournalError,
     LazytuiError,
-    SpoolError,
     UsageError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from lazytui.core.agent import Agent
     from lazytui.core.events import EventBus
@@ -46,123 +45,6 @@ SIGNALS = ("INT", "TERM", "KILL", "HUP", "QUIT", "USR1", "USR2")
 RECENT = 1000  # finished runs kept in memory
 JOURNAL_RETRY_S = 1.0
 FORGET_AFTER_S = 0.5  # job folders of many runs are dropped together, after the rush
-
-
-@dataclass(frozen=True, slots=True)
-class CommandSpec:
-    """A ``run_command`` step.
-
-    Args:
-        command: text for ``/bin/sh``.
-        cwd: directory on the host; None for the user's home.
-        env: environment variables on top of the login's.
-        tty: give the command a terminal.
-    """
-
-    command: str
-    cwd: str | None = None
-    env: Mapping[str, str] | None = None
-    tty: bool = False
-
-    def to_step(self) -> dict[str, Any]:
-        """Give the step as the journal keeps it."""
-        return {
-            "kind": "command",
-            "command": self.command,
-            "cwd": self.cwd,
-            "env": dict(self.env or {}),
-            "tty": self.tty,
-        }
-
-    @classmethod
-    def from_step(cls, step: Mapping[str, Any]) -> CommandSpec:
-        """Read a step back from the journal.
-
-        Raises:
-            UsageError: it is of a kind that this version does not know.
-        """
-        if step.get("kind") != "command":
-            raise UsageError(f"a step of kind {step.get('kind')!r} is not known here")
-        return cls(step["command"], step.get("cwd"), step.get("env"), bool(step.get("tty")))
-
-
-class _Stream:
-    """Carries the output of one followed job into the run's spool."""
-
-    def __init__(self, run: LiveRun, agent: Agent, spool: SpoolWriter, credit_bytes: int) -> None:
-        self._run_id = run.run_id
-        self._owed = 0  # bytes in the spool that the host has no new credit for yet
-        self._step = credit_bytes // 4
-        self._agent = agent
-        self._spool = spool
-        self.number = agent.new_stream(self)
-        self.end: asyncio.Future[Header] = asyncio.get_running_loop().create_future()
-
-    def output(self, offset: int, data: bytes) -> None:
-        try:
-            self._spool.write(self._run_id, offset, data)
-        except SpoolError as error:
-            # The host sent something else than what was asked for: ask again from the spool's end.
-            log.warning("%s", error)
-            self._agent.end_stream(self.number)
-            if not self.end.done():
-                self.end.set_exception(ConnectionLostError(str(error)))
-
-    def ended(self, end: Header) -> None:
-        if not self.end.done():
-            self.end.set_result(end)
-
-    def written(self, size: int) -> None:
-        """Bytes have reached the spool: the host may send as many more."""
-        self._owed += size
-        if self._owed >= self._step:  # a frame for each block would cost more than it gives
-            self._agent.credit(self.number, self._owed)
-            self._owed = 0
-
-    async def wait(self) -> Header:
-        """Wait for the end of the job.
-
-        Raises:
-            ConnectionLostError: the connection broke first.
-        """
-        lost = asyncio.ensure_future(self._agent.lost.wait())
-        try:
-            await asyncio.wait((self.end, lost), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            lost.cancel()
-        if self.end.done():
-            return self.end.result()
-        raise ConnectionLostError("connection lost")
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._agent.end_stream(self.number)
-
-
-class LiveRun:
-    """A run that this process drives."""
-
-    def __init__(self, record: RunRecord, spec: CommandSpec, runtime: Runtime) -> None:
-        self.record = record
-        self.spec = spec
-        self.runtime = runtime
-        self.sent = False  # the host may have started it
-        self.stopping = ""  # the signal that was asked for
-        self.stream: _Stream | None = None
-        self.driver: asyncio.Task[None] | None = None
-        self.settled = asyncio.Event()  # started, or over
-        self.done = asyncio.Event()
-        self.abandoned = asyncio.Event()  # cancelled before anything was sent
-
-    @property
-    def run_id(self) -> str:
-        """The run's id."""
-        return self.record.run_id
-
-    @property
-    def job_id(self) -> str:
-        """The job of its one step on the host."""
-        return f"{self.record.run_id}-0"
 
 
 class Runs:
@@ -426,7 +308,7 @@ class Runs:
     async def _follow(self, run: LiveRun, agent: Agent) -> Header:
         """Start or join the job, and stay until it is over."""
         offset = await self._spool.size(run.run_id)
-        stream = run.stream = _Stream(run, agent, self._spool, self._settings.credit_bytes)
+        stream = run.stream = OutputStream(run, agent, self._spool, self._settings.credit_bytes)
         follow: dict[str, Any] = {
             "s": stream.number,
             "off": offset,
@@ -560,13 +442,3 @@ async def _forget(runtime: Runtime, jobs: list[str]) -> None:
     if agent is not None:
         with contextlib.suppress(AgentError, ConnectionLostError):
             await agent.request("job_forget", jobs=jobs)
-
-
-def signal_words(status: int) -> str:
-    """Say what an exit status above 128 means: ``killed by SIGKILL``; else empty."""
-    if status <= 128:
-        return ""
-    try:
-        return f"killed by {signal.Signals(status - 128).name}"
-    except ValueError:
-        return ""

@@ -18,8 +18,8 @@ import psutil
 from measure import report, timed
 
 from lazytui.core.engine import Engine
+from lazytui.core.live_run import CommandSpec
 from lazytui.core.paths import Paths
-from lazytui.core.runs import CommandSpec
 from lazytui.core.settings import Settings
 from lazytui.ssh.config import SSHConfig
 from tests.sshd import SSHFarm

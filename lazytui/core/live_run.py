@@ -1,0 +1,149 @@
+"""One run while this process drives it: what to run, how far it is, and its output on its way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lazytui.errors import ConnectionLostError, SpoolError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lazytui.core.agent import Agent
+    from lazytui.core.frames import Header
+    from lazytui.core.model import RunRecord
+    from lazytui.core.runtime import Runtime
+    from lazytui.core.spool import SpoolWriter
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """A ``run_command`` step.
+
+    Args:
+        command: text for ``/bin/sh``.
+        cwd: directory on the host; None for the user's home.
+        env: environment variables on top of the login's.
+        tty: give the command a terminal.
+    """
+
+    command: str
+    cwd: str | None = None
+    env: Mapping[str, str] | None = None
+    tty: bool = False
+
+    def to_step(self) -> dict[str, Any]:
+        """Give the step as the journal keeps it."""
+        return {
+            "kind": "command",
+            "command": self.command,
+            "cwd": self.cwd,
+            "env": dict(self.env or {}),
+            "tty": self.tty,
+        }
+
+    @classmethod
+    def from_step(cls, step: Mapping[str, Any]) -> CommandSpec:
+        """Read a step back from the journal.
+
+        Raises:
+            UsageError: it is of a kind that this version does not know.
+        """
+        if step.get("kind") != "command":
+            raise UsageError(f"a step of kind {step.get('kind')!r} is not known here")
+        return cls(step["command"], step.get("cwd"), step.get("env"), bool(step.get("tty")))
+
+
+class OutputStream:
+    """Carries the output of one followed job into the run's spool."""
+
+    def __init__(self, run: LiveRun, agent: Agent, spool: SpoolWriter, credit_bytes: int) -> None:
+        self._run_id = run.run_id
+        self._owed = 0  # bytes in the spool that the host has no new credit for yet
+        self._step = credit_bytes // 4
+        self._agent = agent
+        self._spool = spool
+        self.number = agent.new_stream(self)
+        self.end: asyncio.Future[Header] = asyncio.get_running_loop().create_future()
+
+    def output(self, offset: int, data: bytes) -> None:
+        try:
+            self._spool.write(self._run_id, offset, data)
+        except SpoolError as error:
+            # The host sent something else than what was asked for: ask again from the spool's end.
+            log.warning("%s", error)
+            self._agent.end_stream(self.number)
+            if not self.end.done():
+                self.end.set_exception(ConnectionLostError(str(error)))
+
+    def ended(self, end: Header) -> None:
+        if not self.end.done():
+            self.end.set_result(end)
+
+    def written(self, size: int) -> None:
+        """Bytes have reached the spool: the host may send as many more."""
+        self._owed += size
+        if self._owed >= self._step:  # a frame for each block would cost more than it gives
+            self._agent.credit(self.number, self._owed)
+            self._owed = 0
+
+    async def wait(self) -> Header:
+        """Wait for the end of the job.
+
+        Raises:
+            ConnectionLostError: the connection broke first.
+        """
+        lost = asyncio.ensure_future(self._agent.lost.wait())
+        try:
+            await asyncio.wait((self.end, lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost.cancel()
+        if self.end.done():
+            return self.end.result()
+        raise ConnectionLostError("connection lost")
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._agent.end_stream(self.number)
+
+
+class LiveRun:
+    """A run that this process drives."""
+
+    def __init__(self, record: RunRecord, spec: CommandSpec, runtime: Runtime) -> None:
+        self.record = record
+        self.spec = spec
+        self.runtime = runtime
+        self.sent = False  # the host may have started it
+        self.stopping = ""  # the signal that was asked for
+        self.stream: OutputStream | None = None
+        self.driver: asyncio.Task[None] | None = None
+        self.settled = asyncio.Event()  # started, or over
+        self.done = asyncio.Event()
+        self.abandoned = asyncio.Event()  # cancelled before anything was sent
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.record.run_id
+
+    @property
+    def job_id(self) -> str:
+        """The job of its one step on the host."""
+        return f"{self.record.run_id}-0"
+
+
+def signal_words(status: int) -> str:
+    """Say what an exit status above 128 means: ``killed by SIGKILL``; else empty."""
+    if status <= 128:
+        return ""
+    try:
+        return f"killed by {signal.Signals(status - 128).name}"
+    except ValueError:
+        return ""
