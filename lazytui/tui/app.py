@@ -122,12 +122,14 @@ class LazytuiApp(App[None], inherit_bindings=False):
         """Report work that failed: to the log in full, to the user in a sentence."""
         if event.state is not WorkerState.ERROR:
             return
-        error = event.worker.error
-        log.error("%s failed", event.worker.name, exc_info=error)
-        text = str(error) if isinstance(error, LazytuiError) else f"{type(error).__name__}: {error}"
-        self.notify(
-            sanitize(f"{event.worker.name}: {text}"), severity="error", timeout=10, markup=False
-        )
+        error, name = event.worker.error, event.worker.name
+        if isinstance(error, LazytuiError):
+            log.warning("%s: %s", name, error)
+            text = str(error)
+        else:
+            log.error("%s failed", name, exc_info=error)
+            text = f"{type(error).__name__}: {error} (the log has more)"
+        self.notify(sanitize(f"{name}: {text}"), severity="error", timeout=10, markup=False)
 
     # Keys that work everywhere
 
@@ -145,7 +147,8 @@ class LazytuiApp(App[None], inherit_bindings=False):
             await self.switch_mode(mode)
             return
         while len(self.screen_stack) > 1:
-            await self.pop_screen()
+            # Not awaited: this may run in the messages of the very screen that goes.
+            self.pop_screen()
 
     def action_keys(self) -> None:
         """List the keys of the current screen."""

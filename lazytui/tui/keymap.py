@@ -125,7 +125,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("text-left", ("left",), "left", "Left", "text"),
     Key("text-right", ("right",), "right", "Right", "text"),
     Key("text-top", ("g", "home"), "top", "First line", "text"),
-    Key("text-bottom", ("G", "end"), "bottom", "Last line, and follow", "text", bar=True),
+    Key("text-bottom", ("G", "end"), "bottom", "Last line, and follow", "text"),
     Key("text-page-down", ("ctrl+d", "pagedown", "space"), "page down", "A page down", "text"),
     Key("text-page-up", ("ctrl+u", "pageup"), "page up", "A page up", "text"),
     # The two tabs are roots; the screens above them are pages

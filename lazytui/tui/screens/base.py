@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.screen import Screen
 
@@ -10,13 +10,15 @@ from lazytui.tui.keymap import keys_of
 from lazytui.tui.widgets.bars import KeyBar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from lazytui.tui.context import Context
     from lazytui.tui.messages import Changes, EngineChanged
 
 # Runs that screens look at: more than anybody scrolls through, few enough to sort at once.
 RECORDS_SHOWN = 1000
+
+Answer = TypeVar("Answer")
 
 
 class EngineScreen(Screen[None]):
@@ -64,10 +66,13 @@ class EngineScreen(Screen[None]):
         able = [key for key in keys if self.check_action(key.action, ()) is not False]
         self.query_one(KeyBar).show(able)
 
+    def open(
+        self, screen: Screen[Answer], answered: Callable[[Answer | None], None] | None = None
+    ) -> None:
+        """Put a screen over this one; once, even when two keys arrive together."""
+        if self.is_current:
+            self.app.push_screen(screen, answered)
+
     def intend(self, work: Coroutine[object, object, object], name: str) -> None:
         """Ask something of the engine. The app owns the work and tells when it fails."""
         self.app.run_worker(work, name=name, group="intent", exit_on_error=False)
-
-    def tell(self, text: str) -> None:
-        """Say something in passing; the text is never read as markup."""
-        self.notify(text, markup=False)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from lazytui.text import sanitize
-from lazytui.tui.keymap import bindings, keys_of
+from lazytui.tui.keymap import bindings
+from lazytui.tui.screens.sheet import Sheet
 from lazytui.tui.widgets.bars import KeyBar
 from lazytui.tui.widgets.cells import Piece, content_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 
-class ChoiceScreen(ModalScreen[str | None]):
+class ChoiceScreen(Sheet[str]):
     """Asks for one of several answers. Gives the key of the answer, or None after ``esc``.
 
     Args:
@@ -74,10 +74,7 @@ class ChoiceScreen(ModalScreen[str | None]):
                 Piece(f"  {sanitize(label)}", bold=here),
             ]
         self.query_one("#choices", Static).update(content_of(pieces))
-        keys = [key for key in keys_of(*self.SCOPES) if key.bar]
-        self.query_one(KeyBar).show(
-            key for key in keys if self.check_action(key.action, ()) is not False
-        )
+        self.show_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """``enter`` works once an answer is highlighted."""
@@ -87,21 +84,21 @@ class ChoiceScreen(ModalScreen[str | None]):
         """Take the key of an answer."""
         if any(key in (event.key, event.character) for key, _ in self._choices):
             event.stop()
-            self.dismiss(event.character if event.character else event.key)
+            self.leave(event.character if event.character else event.key)
 
     def on_click(self, event: events.Click) -> None:
         """Take the answer that was clicked; a click beside the card goes back."""
         if event.widget is self:
-            self.dismiss(None)
+            self.leave(None)
         elif event.widget is not None and event.widget.id == "choices":
             offset = event.get_content_offset(event.widget)
             if offset is not None and 0 <= offset.y < len(self._choices):
-                self.dismiss(self._choices[offset.y][0])
+                self.leave(self._choices[offset.y][0])
 
     def action_choose(self) -> None:
         """Give the highlighted answer."""
         if self._chosen is not None:
-            self.dismiss(self._choices[self._chosen][0])
+            self.leave(self._choices[self._chosen][0])
 
     def action_next(self) -> None:
         """Highlight the answer below."""
@@ -119,4 +116,4 @@ class ChoiceScreen(ModalScreen[str | None]):
 
     def action_back(self) -> None:
         """Leave without an answer."""
-        self.dismiss(None)
+        self.leave(None)

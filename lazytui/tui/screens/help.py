@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from lazytui.tui.keymap import SCOPE_TITLES, bindings, keys_of, shown_key
+from lazytui.tui.screens.sheet import Sheet
 from lazytui.tui.widgets.bars import KeyBar
 from lazytui.tui.widgets.cells import Piece, content_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CARD_ROWS = 5  # border, padding, and the key bar with a blank above it
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Sheet[None]):
     """Lists every key of the given scopes, each with a sentence."""
 
     BINDINGS = bindings("help")
@@ -42,11 +42,11 @@ class HelpScreen(ModalScreen[None]):
         """Make the card as high as its text, where the terminal allows it, and say how to leave."""
         rows = sum(piece.text.count("\n") for piece in self._pieces) + 1
         self.query_one(".card").styles.height = rows + CARD_ROWS
-        self.query_one(KeyBar).show(key for key in keys_of(*self.SCOPES) if key.bar)
+        self.show_keys()
 
     def action_close(self) -> None:
         """Go back."""
-        self.dismiss()
+        self.leave()
 
 
 def help_pieces(scopes: Sequence[str]) -> list[Piece]:

@@ -72,6 +72,13 @@ class HostsScreen(EngineScreen):
         self.table.refresh()
         self._show_surroundings()
 
+    def tick(self) -> None:
+        """Let ages and waits go on."""
+        waiting = (HostState.STALE, HostState.INACTIVE)
+        runtimes = self.engine.runtimes.values()
+        self.table.rows_changed(r.host for r in runtimes if r.state in waiting)
+        self._show_current()
+
     def show_changes(self, changes: Changes) -> None:
         """Draw the changed rows that are in sight."""
         self.table.set_keys(self.engine.runtimes)
@@ -185,7 +192,7 @@ class HostsScreen(EngineScreen):
                 self._draft = ""
                 self.intend(self._run_command(draft.text, hosts), "run")
 
-        self.app.push_screen(RunPrompt(hosts, down, self._draft), decided)
+        self.open(RunPrompt(hosts, down, self._draft), decided)
 
     async def _run_command(self, command: str, hosts: list[str]) -> None:
         records = await self.engine.run_command(command, hosts)
@@ -193,7 +200,7 @@ class HostsScreen(EngineScreen):
         if self.app.screen is not self or not records:
             return
         if len(records) == 1:
-            await self.app.push_screen(OutputScreen(self.context, records[0].run_id))
+            self.open(OutputScreen(self.context, records[0].run_id))
         else:
             await self.app.run_action("view_tasks")
 
@@ -201,7 +208,7 @@ class HostsScreen(EngineScreen):
         """Show the output of the last run on the current host."""
         current = self.table.current
         if current and (last := self._last_run(current)):
-            self.app.push_screen(OutputScreen(self.context, last.run_id))
+            self.open(OutputScreen(self.context, last.run_id))
 
     def action_questions(self) -> None:
         """Ask the user the first question that waits; the others follow."""
@@ -215,7 +222,7 @@ class HostsScreen(EngineScreen):
             self.engine.answer(question.id, choice)
             self.action_questions()
 
-        self.app.push_screen(QuestionScreen(self.engine, question), decided)
+        self.open(QuestionScreen(self.engine, question), decided)
 
     def action_refresh(self) -> None:
         """Ask the marked hosts, or the current one, again now."""

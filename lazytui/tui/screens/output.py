@@ -37,7 +37,8 @@ class OutputScreen(Stopping):
     def compose(self) -> ComposeResult:
         """Lay out header, text, status and keys."""
         yield Header()
-        yield LogView(Path(self.record.spool), id="log")
+        spool = self.record.spool
+        yield LogView(Path(spool) if spool else None, id="log")
         yield Bar(id="status", classes="ruled")
         yield KeyBar()
 
@@ -86,7 +87,7 @@ class OutputScreen(Stopping):
         """Catch up with what was written while another screen was shown."""
         super().on_screen_resume()
         spool = Path(self.record.spool)
-        if spool.exists():
+        if spool.is_file():
             self.log_view.grew(spool.stat().st_size)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -131,4 +132,5 @@ class OutputScreen(Stopping):
 
     def action_back(self) -> None:
         """Go back to where the output was asked for."""
-        self.dismiss()
+        if self.is_current:
+            self.dismiss()

@@ -25,5 +25,5 @@ class QuestionScreen(ChoiceScreen):
     def on_engine_changed(self, message: EngineChanged) -> None:
         """Leave when the question waits no more."""
         waits = any(question.id == self._question_id for question in self._engine.questions)
-        if message.changes.questions and not waits and self.is_current:
-            self.dismiss(None)
+        if message.changes.questions and not waits:
+            self.leave()

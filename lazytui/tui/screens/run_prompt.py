@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from lazytui.core.where import fold
 from lazytui.text import sanitize
-from lazytui.tui.keymap import bindings, keys_of
+from lazytui.tui.keymap import bindings
+from lazytui.tui.screens.sheet import Sheet
 from lazytui.tui.widgets.bars import Bar, KeyBar
 from lazytui.tui.widgets.cells import Piece
 
@@ -29,7 +29,7 @@ class Draft:
     submitted: bool
 
 
-class RunPrompt(ModalScreen[Draft]):
+class RunPrompt(Sheet[Draft]):
     """Asks for a shell command.
 
     Args:
@@ -51,7 +51,13 @@ class RunPrompt(ModalScreen[Draft]):
         """Lay the sheet out: where, what, and what to expect."""
         with Vertical(classes="sheet"):
             yield Bar(id="where")
-            yield Input(self._text, placeholder="a shell command", id="command", compact=True)
+            yield Input(
+                self._text,
+                placeholder="a shell command",
+                id="command",
+                compact=True,
+                select_on_focus=False,  # the first letter would replace a kept text
+            )
             yield Bar(id="expect")
             yield KeyBar()
 
@@ -68,7 +74,7 @@ class RunPrompt(ModalScreen[Draft]):
             )
         )
         self.query_one("#expect", Bar).show((self._expected(), ()))
-        self.query_one(KeyBar).show(key for key in keys_of(*self.SCOPES) if key.bar)
+        self.show_keys()
 
     def _expected(self) -> list[Piece]:
         if not self._down:
@@ -81,7 +87,7 @@ class RunPrompt(ModalScreen[Draft]):
         """Run the text; without one nothing happens."""
         text = self.query_one(Input).value
         if text.strip():
-            self.dismiss(Draft(text, submitted=True))
+            self.leave(Draft(text, submitted=True))
 
     def on_input_submitted(self) -> None:
         """The field takes ``enter`` before the sheet does."""
@@ -89,4 +95,4 @@ class RunPrompt(ModalScreen[Draft]):
 
     def action_back(self) -> None:
         """Leave; the text comes back next time."""
-        self.dismiss(Draft(self.query_one(Input).value, submitted=False))
+        self.leave(Draft(self.query_one(Input).value, submitted=False))

@@ -24,4 +24,4 @@ class Stopping(EngineScreen):
                 signal, _ = SIGNALS[choice]
                 self.intend(self.engine.stop_run(record.run_id, signal), "stop")
 
-        self.app.push_screen(StopMenu(record), decided)
+        self.open(StopMenu(record), decided)

@@ -56,6 +56,11 @@ class TasksScreen(Stopping, EngineScreen):
         self.query_one(Header).tabs("Tasks", counts(records))
         self._show_current()
 
+    def tick(self) -> None:
+        """Let the times of running runs go on."""
+        self.table.rows_changed(self.table.running)
+        self._show_current()
+
     def show_changes(self, changes: Changes) -> None:
         """Show the runs again when one of them changed."""
         if changes.runs:
@@ -97,7 +102,7 @@ class TasksScreen(Stopping, EngineScreen):
     def action_open(self) -> None:
         """Show the output of the current run."""
         if self.table.current:
-            self.app.push_screen(OutputScreen(self.context, self.table.current))
+            self.open(OutputScreen(self.context, self.table.current))
 
     def action_stop(self) -> None:
         """Ask how to stop the current run."""

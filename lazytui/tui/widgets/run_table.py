@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -11,7 +12,7 @@ from lazytui.core.model import RunState
 from lazytui.text import duration_text, sanitize
 from lazytui.tui.widgets.cells import Piece, place
 from lazytui.tui.widgets.columns import Column, fit_columns
-from lazytui.tui.widgets.line_table import GAP, LineTable, joined
+from lazytui.tui.widgets.line_table import GAP, LineTable, joined, tail_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,6 +76,11 @@ class RunTable(LineTable):
         """The run under the cursor."""
         return self._records[self.current] if self.current else None
 
+    @property
+    def running(self) -> list[str]:
+        """The runs whose time goes on."""
+        return [key for key, record in self._records.items() if not record.state.is_final]
+
     def layout_for(self, cells: int) -> tuple[Column, ...]:
         """Give the command the room that is left."""
         hosts = (cell_len(sanitize(record.host)) for record in self._records.values())
@@ -91,16 +97,19 @@ class RunTable(LineTable):
         return fit_columns(columns, cells, GAP)
 
     def row(self, key: str, columns: Sequence[Column]) -> Iterable[Piece]:
-        """Give the pieces of one run's row."""
+        """Give the pieces of one run's row; a reason runs on where there is no time to show."""
         record = self._records[key]
+        time = time_text(record, self._clock.epoch())
         cells: dict[str, list[Piece]] = {
             "task": [Piece(f"#{record.task_id}", "quiet")],
             "state": state_pieces(record),
             "what": [Piece(sanitize(record.name), bold=not record.state.is_final)],
             "where": [Piece(sanitize(record.host))],
             "result": [result_piece(record)],
-            "time": [Piece(time_text(record, self._clock.epoch()), "quiet")],
+            "time": [Piece(time, "quiet")],
         }
+        if not time and [column.id for column in columns[-2:]] == ["result", "time"]:
+            columns = [*columns[:-2], replace(columns[-2], width=tail_cells(columns[-2:]))]
         return joined(place(cells[c.id], c.width, right=c.right) for c in columns)
 
 

@@ -1,0 +1,270 @@
+"""A small engine in memory, with the shape the screens know (lazytui/tui/context.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from lazytui.core.events import EventBus, OutputGrew, QuestionsChanged, RunChanged, RuntimeChanged
+from lazytui.core.model import (
+    GpuMetrics,
+    HostState,
+    Metrics,
+    RunRecord,
+    RunState,
+    RuntimeInfo,
+)
+from lazytui.tui.context import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+GIB = 1 << 30
+NOW = 1_000_000.0  # both clocks of the tests stand still here
+STOPPED_CLOCK = Clock(monotonic=lambda: NOW, epoch=lambda: NOW)
+
+
+@dataclass(frozen=True)
+class FakeEntry:
+    path: str
+    line: int
+
+
+@dataclass
+class FakeRuntime:
+    host: str
+    state: HostState = HostState.ACTIVE
+    reason: str = ""
+    info: RuntimeInfo | None = None
+    metrics: Metrics | None = None
+    cpu_history: Sequence[float] = ()
+    latency_ms: float | None = None
+    alive_runs: int = 0
+    since: float = NOW
+    entry: FakeEntry | None = None
+    address: str = ""
+    question: object | None = None
+    next_s: float | None = None
+
+    def next_try_s(self) -> float | None:
+        return self.next_s
+
+
+@dataclass(frozen=True)
+class FakeQuestion:
+    id: str
+    host: str
+    title: str
+    lines: tuple[str, ...]
+    choices: tuple[tuple[str, str], ...]
+    kind: str = "hostkey"
+
+
+class FakeRuns:
+    def __init__(self) -> None:
+        self.by_id: dict[str, RunRecord] = {}
+
+    def records(self, limit: int) -> list[RunRecord]:
+        return list(reversed(self.by_id.values()))[:limit]
+
+    def get(self, run_id: str) -> RunRecord:
+        return self.by_id[run_id]
+
+
+@dataclass
+class FakeEngine:
+    """Keeps what it was asked in ``asked``; tests change its facts and publish."""
+
+    spool_dir: Path | None = None
+    config_path: str = "~/.ssh/config"
+    problems: Sequence[object] = ()
+    questions: list[FakeQuestion] = field(default_factory=list)
+    runtimes: dict[str, FakeRuntime] = field(default_factory=dict)
+    runs: FakeRuns = field(default_factory=FakeRuns)
+    events: EventBus = field(default_factory=EventBus)
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+    error: Exception | None = None
+
+    # What the screens ask
+
+    async def run_command(self, command: str, hosts: Sequence[str]) -> list[RunRecord]:
+        self.asked.append(("run_command", command, tuple(hosts)))
+        if self.error:
+            raise self.error
+        return [self.add_run(host, command, publish=True) for host in hosts]
+
+    async def stop_run(self, run_id: str, signal: str) -> None:
+        self.asked.append(("stop_run", run_id, signal))
+
+    async def refresh(self, hosts: Sequence[str] | None) -> None:
+        self.asked.append(("refresh", tuple(hosts) if hosts is not None else None))
+
+    def answer(self, question_id: str, choice_key: str) -> None:
+        self.asked.append(("answer", question_id, choice_key))
+        self.questions = [q for q in self.questions if q.id != question_id]
+        self.events.publish(QuestionsChanged())
+
+    # What tests do to it
+
+    def add(self, runtime: FakeRuntime) -> FakeRuntime:
+        self.runtimes[runtime.host] = runtime
+        return runtime
+
+    def change(self, host: str, **facts: object) -> None:
+        for name, value in facts.items():
+            setattr(self.runtimes[host], name, value)
+        self.events.publish(RuntimeChanged(host))
+
+    def add_run(
+        self,
+        host: str,
+        command: str,
+        *,
+        state: RunState = RunState.RUNNING,
+        exit_status: int | None = None,
+        reason: str = "",
+        ago: float = 0.0,
+        took: float | None = None,
+        output: bytes = b"",
+        publish: bool = False,
+    ) -> RunRecord:
+        number = len(self.runs.by_id) + 1
+        run_id = f"{number:032x}"
+        spool = ""
+        if self.spool_dir is not None:
+            path = self.spool_dir / f"{run_id}.log"
+            path.write_bytes(output)
+            spool = str(path)
+        started = None if state is RunState.QUEUED else NOW - ago
+        ended = None if took is None or started is None else started + took
+        record = RunRecord(
+            run_id, number, command, command, host, state, exit_status, reason, NOW - ago,
+            started, ended, spool,
+        )  # fmt: skip
+        self.runs.by_id[run_id] = record
+        if publish:
+            self.events.publish(RunChanged(run_id, number))
+        return record
+
+    def change_run(self, run_id: str, **facts: object) -> None:
+        record = replace(self.runs.by_id[run_id], **facts)  # type: ignore[arg-type]
+        self.runs.by_id[run_id] = record
+        self.events.publish(RunChanged(run_id, record.task_id))
+
+    def write(self, run_id: str, output: bytes) -> None:
+        with open(self.runs.get(run_id).spool, "ab") as spool:
+            spool.write(output)
+            size = spool.tell()
+        self.events.publish(OutputGrew(run_id, size))
+
+    def ask(self, question: FakeQuestion) -> None:
+        self.questions.append(question)
+        self.runtimes[question.host].question = question
+        self.events.publish(QuestionsChanged())
+        self.events.publish(RuntimeChanged(question.host))
+
+
+def metrics(
+    cpu: float,
+    memory: float = 0.2,
+    *,
+    disk: float = 0.4,
+    gpus: Sequence[tuple[float, float]] = (),
+) -> Metrics:
+    """Give a sample; shares are 0 to 1, a GPU is its load and its filling."""
+    return Metrics(
+        at=NOW,
+        cpu=cpu,
+        load1=cpu * 8,
+        memory_used=round(64 * GIB * memory),
+        memory_total=64 * GIB,
+        disk_used=round(900 * GIB * disk),
+        disk_total=900 * GIB,
+        net_in=3_100_000.0 * cpu,
+        net_out=210_000.0 * cpu,
+        gpus=tuple(
+            GpuMetrics("A100", load, round(40 * GIB * full), 40 * GIB) for load, full in gpus
+        ),
+    )
+
+
+def up(
+    host: str, cpu: float, memory: float, disk: float, *gpus: tuple[float, float]
+) -> FakeRuntime:
+    """Give a host that is up, with a plausible history."""
+    wave = (0.8, 1.0, 0.7, 1.1, 0.9, 1.2, 1.0, 1.0) * 4
+    return FakeRuntime(
+        host,
+        info=RuntimeInfo("Ubuntu 22.04.4 LTS", 8, 64 * GIB, "3.11.7", ("A100 40G",) * len(gpus)),
+        metrics=metrics(cpu, memory, disk=disk, gpus=gpus),
+        cpu_history=[min(1.0, cpu * w) for w in wave],
+        latency_ms=38.0,
+        since=NOW - 7200,
+        entry=FakeEntry("~/.ssh/config", 12),
+        address=f"ana@{host}.lab:22",
+    )
+
+
+def lab(spool_dir: Path | None = None) -> FakeEngine:
+    """Give a small lab in which every state is to be seen."""
+    engine = FakeEngine(spool_dir=spool_dir)
+    engine.add(up("gpu01", 0.71, 0.41, 0.62, (0.98, 0.95), (0.95, 0.95), (0.91, 0.9), (0.88, 0.9)))
+    engine.add(up("gpu02", 0.12, 0.18, 0.40, (0.88, 0.7), (0.0, 0.0), (0.0, 0.0), (0.01, 0.0)))
+    engine.add(up("gpu03", 0.19, 0.22, 0.91, (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)))
+    stale = engine.add(up("gpu04", 0.3, 0.2, 0.5, (0.1, 0.1), (0.1, 0.1)))
+    stale.state, stale.reason, stale.since = HostState.STALE, "no answer, reconnecting", NOW - 130
+    engine.add(up("cpu01", 0.04, 0.09, 0.33))
+    engine.add(up("cpu02", 0.93, 0.88, 0.35))
+    engine.add(up("bastion", 0.01, 0.30, 0.70))
+    engine.add(FakeRuntime("cpu03", HostState.CONNECTING, "connecting via bastion"))
+    engine.add(
+        FakeRuntime(
+            "node07",
+            HostState.INACTIVE,
+            "no answer in 5 s",
+            since=NOW - 2460,
+            next_s=40.0,
+            entry=FakeEntry("~/.ssh/config", 41),
+            address="root@10.0.3.7:22",
+        )  # fmt: skip
+    )
+    engine.add(
+        FakeRuntime("old01", HostState.INACTIVE, "no Python >= 3.6: found 2.7", since=NOW - 9000)
+    )
+    engine.add(FakeRuntime("db01", HostState.INACTIVE, "unknown host key"))
+    engine.ask(host_key_question("db01"))
+    return engine
+
+
+def host_key_question(host: str) -> FakeQuestion:
+    return FakeQuestion(
+        f"q-{host}",
+        host,
+        f"Is this really {host}?",
+        (
+            f"Nobody has connected to {host} (10.0.3.9:22) from here before.",
+            "Its key is  ED25519  SHA256:3gk0b6pF1Zr0pYk2q7fXx1mJr6m9Wc0d8w2o9d1s0hE",
+        ),
+        (("a", "accept and remember"), ("o", "accept this time"), ("n", "no, do not connect")),
+    )
+
+
+def with_runs(engine: FakeEngine) -> FakeEngine:
+    """Add runs in every state, the newest last."""
+    train = b"epoch 1 loss 0.91\nepoch 2 loss 0.64\nepoch 3 loss 0.48\nepoch 4 loss 0.412\n"
+    engine.add_run("gpu04", "make bench", state=RunState.LOST, reason="host was rebooted", ago=9000)
+    engine.add_run(
+        "cpu01", "df -h /data", state=RunState.SUCCEEDED, exit_status=0, ago=4000, took=0.3
+    )
+    engine.add_run("node07", "uptime", state=RunState.FAILED, reason="no answer in 5 s", ago=3000)
+    engine.add_run(
+        "cpu02", "make -j8 all", state=RunState.FAILED, exit_status=2, ago=2000, took=191
+    )
+    engine.add_run(
+        "gpu02", "sleep 600", state=RunState.CANCELLED, exit_status=130, ago=900, took=61
+    )
+    engine.add_run("gpu01", "python train.py --lr 3e-4", ago=8047, output=train)
+    engine.add_run("gpu03", "python eval.py", state=RunState.QUEUED)
+    engine.runtimes["gpu01"].alive_runs = 1
+    return engine
