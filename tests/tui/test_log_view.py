@@ -447,6 +447,19 @@ async def test_what_cannot_be_read_says_why(path: Path) -> None:
         assert at.rows()[0] == f"Cannot read {path}: Is a directory"
 
 
+async def test_a_mistake_while_reading_is_told_in_the_view(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(index: lines.LineIndex, max_bytes: int) -> bool:
+        raise ValueError("broken")
+
+    path.write_bytes(b"x\n")
+    monkeypatch.setattr(lines.LineIndex, "extend", broken)
+    async with stage(path, size=(80, 10)) as at:
+        wanted = "Cannot show the output: ValueError('broken')"
+        await at.until(lambda: at.rows()[0] == wanted)
+
+
 @pytest.mark.parametrize("replace", [True, False])
 async def test_a_replaced_or_truncated_file_is_read_anew(path: Path, replace: bool) -> None:
     path.write_bytes(numbered(0, 1000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.geometry import Size
@@ -10,6 +11,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.worker import Worker, WorkerState
 
 from lazytui.core.lines import LineIndex, RawLine
 from lazytui.text import sanitize
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from textual import events
+
+log = logging.getLogger(__name__)
 
 _FRAME_S = 1 / 30  # growth within it is shown at once
 _PIECE = 8 * 1024 * 1024  # bytes indexed by one visit to a thread, about 5 ms
@@ -158,6 +162,12 @@ class LogView(ScrollView, can_focus=True):
     def on_mount(self) -> None:
         """Begin to read."""
         self.run_worker(self._watch(), group="log-view", exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say that reading ended by a mistake of ours, instead of standing still."""
+        if event.state is WorkerState.ERROR:
+            log.error("reading %s failed", self._path, exc_info=event.worker.error)
+            self._forget(f"Cannot show the output: {event.worker.error!r}")
 
     @property
     def _shown(self) -> LineIndex | None:
