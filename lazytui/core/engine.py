@@ -126,10 +126,12 @@ class Engine:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 await self.runs.forget_ended()
+        left = self.runs.driven()
         tasks = [*self._supervisors.values(), *self.runs.drivers()]
         for task in tasks:
             task.cancel()
         await self._group.__aexit__(None, None, None)
+        await self.runs.release(left)
 
     # -- hosts
 

@@ -78,6 +78,7 @@ class OutputStream:
         except SpoolError as error:
             # The host sent something else than what was asked for: ask again from the spool's end.
             log.warning("%s", error)
+            self._agent.notify("unfollow", s=self.number)
             self._agent.end_stream(self.number)
             if not self.end.done():
                 self.end.set_exception(ConnectionLostError(str(error)))
@@ -136,7 +137,12 @@ class LiveRun:
     @property
     def job_id(self) -> str:
         """The job of its one step on the host."""
-        return f"{self.record.run_id}-0"
+        return job_id(self.record.run_id)
+
+
+def job_id(run_id: str) -> str:
+    """Give the id of the job of a run's one step on the host."""
+    return f"{run_id}-0"
 
 
 def signal_words(status: int) -> str:

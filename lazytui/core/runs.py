@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lazytui.core.events import Notice, OutputGrew, RunChanged
-from lazytui.core.live_run import CommandSpec, LiveRun, OutputStream, signal_words
+from lazytui.core.live_run import CommandSpec, LiveRun, OutputStream, job_id, signal_words
 from lazytui.core.model import RunRecord, RunState
 from lazytui.errors import (
     AgentError,
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SIGNALS = ("INT", "TERM", "KILL", "HUP", "QUIT", "USR1", "USR2")
+ENDING = frozenset(("INT", "TERM", "KILL", "HUP", "QUIT"))  # whoever sends one wants the end
+STOPPING = "stopping"  # the reason of a run that another process has signalled
+NEVER_STARTED = "cancelled before it started"
 RECENT = 1000  # finished runs kept in memory
 JOURNAL_RETRY_S = 1.0
 FORGET_AFTER_S = 0.5  # job folders of many runs are dropped together, after the rush
@@ -103,6 +106,10 @@ class Runs:
     def live(self, run_id: str) -> LiveRun | None:
         """Give a run that this process drives, while it does."""
         return self._live.get(run_id)
+
+    def driven(self) -> list[LiveRun]:
+        """Give the runs that this process drives now."""
+        return list(self._live.values())
 
     def drivers(self) -> list[asyncio.Task[None]]:
         """Give the tasks in the background, for whoever ends them."""
@@ -172,8 +179,20 @@ class Runs:
             except (UsageError, IndexError, KeyError, TypeError) as error:
                 log.warning("run %s cannot be adopted: %s", record.run_id, error)
                 continue
-            adopted.append(self._begin(record, spec))
+            # Its owner may have started it in the moment it died: only the host knows.
+            adopted.append(self._begin(record, spec, sent=True))
         return adopted
+
+    async def release(self, runs: Sequence[LiveRun]) -> None:
+        """Give runs back, so that whoever comes next adopts them even while this process lives.
+
+        Args:
+            runs: ours until now; nobody drives them any more.
+        """
+        if runs:
+            # A full disk: they are adopted when this process has ended.
+            with contextlib.suppress(JournalError):
+                await self._journal.claim([run.run_id for run in runs], "", self._owner)
 
     async def stop(self, run_id: str, name: str = "INT") -> str:
         """Send a signal to a run's process group.
@@ -198,34 +217,44 @@ class Runs:
             if record.state.is_final:
                 return "ended"
             return await self._stop_foreign(record, name)
-        run.stopping = name
+        if name in ENDING or not run.sent:
+            run.stopping = name
         if not run.sent:
             run.abandoned.set()
             return "cancelled"
-        return await self._signal(run.runtime, run.job_id, name)
+        agent = await run.runtime.reach()
+        await _either(run.settled, agent.lost)  # what has not started cannot be signalled
+        if run.done.is_set():
+            return "cancelled" if run.record.state is RunState.CANCELLED else "ended"
+        answer = await _signal(agent, run.job_id, name)
+        if answer != "sent":
+            run.stopping = ""  # however it ends, it was not by us
+        return answer
 
     async def _stop_foreign(self, record: RunRecord, name: str) -> str:
-        """Stop a run that another living process drives: it learns of it by the exit status."""
-        runtime = self._runtime_of(record.host)
-        await self._journal.update_run(record.run_id, reason=f"stopping ({name})")
-        return await self._signal(runtime, f"{record.run_id}-0", name)
-
-    async def _signal(self, runtime: Runtime, job_id: str, name: str) -> str:
-        agent = await runtime.reach()
-        answer = await agent.request("job_signal", job=job_id, signal=name)
-        return str(answer.get("state", "sent"))
+        """Stop a run that another living process drives: it learns of it from the journal."""
+        agent = await self._runtime_of(record.host).reach()
+        if name in ENDING:
+            await self._journal.update_run(record.run_id, reason=f"{STOPPING} ({name})")
+        answer = ""
+        try:
+            answer = await _signal(agent, job_id(record.run_id), name)
+        finally:
+            if answer != "sent":
+                await self._journal.update_run(record.run_id, reason=record.reason)
+        return answer
 
     async def caught_up(self, run: LiveRun) -> None:
         """Wait until it is known here what the host knows of a run at this moment.
 
-        That is its end, if it has ended, or the output it has so far. Returns at once when the
-        host is not connected any more.
+        That is its end, if it has ended, or the output it has so far. Returns as soon as the host
+        cannot be asked: it is inactive, or the connection was lost.
         """
-        await run.settled.wait()
-        agent = run.runtime.agent
-        if run.done.is_set() or agent is None:
-            return
-        with contextlib.suppress(AgentError, ConnectionLostError):
+        with contextlib.suppress(AgentError, ConnectError, ConnectionLostError):
+            agent = await run.runtime.reach()
+            await _either(run.settled, agent.lost)
+            if run.done.is_set():
+                return
             answer = await agent.request("job_status", jobs=[run.job_id])
             job = answer["jobs"][run.job_id]
             if job.get("state") != "running":
@@ -233,15 +262,16 @@ class Runs:
                 return
             size = int(job.get("size", 0))
             with self._events.subscribe() as events:
-                while not run.done.is_set() and await self._spool.size(run.run_id) < size:
+                while not (run.done.is_set() or agent.lost.is_set()):
+                    if await self._spool.size(run.run_id) >= size:
+                        return
                     await events.drain()
 
     # -- the state machine
 
-    def _begin(self, record: RunRecord, spec: CommandSpec) -> LiveRun:
+    def _begin(self, record: RunRecord, spec: CommandSpec, *, sent: bool = False) -> LiveRun:
         run = LiveRun(record, spec, self._runtime_of(record.host))
-        # One that was running before is never started, only followed.
-        run.sent = record.state is RunState.RUNNING
+        run.sent = sent
         run.runtime.alive_runs += 1
         self._live[run.run_id] = run
         self._remember(record)
@@ -273,7 +303,7 @@ class Runs:
                 await self._finish(run, RunState.FAILED, None, f"not reached: {error.reason}")
                 return
             if agent is None:
-                await self._finish(run, RunState.CANCELLED, None, "cancelled before it started")
+                await self._finish(run, RunState.CANCELLED, None, NEVER_STARTED)
                 return
             try:
                 end = await self._follow(run, agent)
@@ -281,7 +311,7 @@ class Runs:
                 await self._update(run, reason="connection lost; the job goes on at the host")
                 continue
             except AgentError as error:
-                await self._finish(run, RunState.FAILED, None, f"not started: {error}")
+                await self._refused(run, error)
                 return
             if await self._ended(run, agent, end):
                 return
@@ -315,12 +345,13 @@ class Runs:
             "credit": self._settings.credit_bytes,
         }
         try:
-            if run.record.state is RunState.QUEUED:
+            # One that is to be stopped is only followed: should the host not know it, all is well.
+            if run.record.state is RunState.QUEUED and not run.stopping:
                 run.sent = True
                 started = time.time()
                 await agent.request(
                     "job_start",
-                    run.spec.command.encode(),
+                    run.spec.command.encode("utf-8", "surrogateescape"),
                     job=run.job_id,
                     cwd=run.spec.cwd,
                     env=dict(run.spec.env or {}),
@@ -349,7 +380,9 @@ class Runs:
         elif state == "lost":
             await self._finish(run, RunState.LOST, None, str(end.get("reason", "")))
         elif run.record.state is RunState.QUEUED:
-            return False  # never started: start it, the same id again
+            if not run.stopping:
+                return False  # never started: start it, the same id again
+            await self._finish(run, RunState.CANCELLED, None, NEVER_STARTED)
         elif state == "not-started":
             reason = str(end.get("reason", ""))
             await self._finish(run, RunState.FAILED, None, f"not started: {reason}")
@@ -374,12 +407,20 @@ class Runs:
         waiting, self._to_forget = self._to_forget, {}
         await asyncio.gather(*(_forget(runtime, jobs) for runtime, jobs in waiting.items()))
 
+    async def _refused(self, run: LiveRun, error: AgentError) -> None:
+        """The host said no: to the start, or later to tell of the job."""
+        text = "no space on the host's disk" if error.kind == "no-space" else str(error)
+        if run.record.state is RunState.QUEUED:
+            await self._finish(run, RunState.FAILED, None, f"not started: {text}")
+        else:
+            await self._finish(run, RunState.LOST, None, f"the host does not tell: {text}")
+
     async def _exited(self, run: LiveRun, status: int, disk_full: bool) -> None:
         note = "the host's disk was full: output may be cut" if disk_full else ""
         if status == 0:
             await self._finish(run, RunState.SUCCEEDED, 0, note)
             return
-        stopped = run.stopping or (status > 128 and await self._was_stopped(run))
+        stopped = run.stopping or await self._was_stopped(run)
         words = signal_words(status)
         if stopped:
             await self._finish(run, RunState.CANCELLED, status, f"stopped ({words or status})")
@@ -390,7 +431,7 @@ class Runs:
     async def _was_stopped(self, run: LiveRun) -> bool:
         """Tell whether another process asked for the end that came."""
         try:
-            return (await self._journal.record(run.run_id)).reason.startswith("stopping")
+            return (await self._journal.record(run.run_id)).reason.startswith(STOPPING)
         except JournalError:
             return False
 
@@ -435,6 +476,21 @@ class Runs:
         if run is not None and run.stream is not None:
             run.stream.written(written)
         self._events.publish(OutputGrew(run_id, size))
+
+
+async def _either(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def _signal(agent: Agent, job: str, name: str) -> str:
+    answer = await agent.request("job_signal", job=job, signal=name)
+    return str(answer.get("state", "sent"))
 
 
 async def _forget(runtime: Runtime, jobs: list[str]) -> None:
