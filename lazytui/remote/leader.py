@@ -116,6 +116,7 @@ def start(folder: "Folder", spec: "Spec") -> "Tuple[int, Optional[int], int]":
     if slave is not None:
         posix.close(slave)
     posix.read(ready, 1)
+    posix.close(ready)
     try:
         who = process.Who(
             pid,

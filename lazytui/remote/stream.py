@@ -79,6 +79,7 @@ class Stream:
         self.alive: "Optional[int]" = None
         self.end: "Optional[Dict[str, Any]]" = None
         self.pause = FAST_S
+        self.patience = FAST_S
 
     def close(self) -> None:
         """Let go of everything."""
@@ -95,32 +96,32 @@ class Stream:
     def check(self) -> None:
         """Learn the job's state; while it runs, arrange to be told of its end."""
         found = self.folder.look()
-        if found["state"] == "running" and self.alive is None and self.can_watch(found):
-            # Its leader may have ended before we opened the FIFO: then nobody would tell us.
-            found = self.folder.look()
-        if found["state"] == "running":
-            if found.get("unsupervised"):
-                self.stop_watching()
-            if self.alive is None:
-                self.agent.after(SLOW_S, self.check)
-        else:
+        if found["state"] != "running":
             self.end = found
+        elif self.alive is None and not self.watch():
+            self.agent.after(self.patience, self.check)
+            self.patience = min(2 * self.patience, SLOW_S)
         self.streams.wake(self)
 
-    def can_watch(self, found: "Dict[str, Any]") -> bool:
-        """Open the FIFO that the leader holds, if there is a leader."""
-        if found.get("unsupervised") or self.folder.who() is None:
-            return False
+    def watch(self) -> bool:
+        """Open the FIFO that the leader holds; False when nobody holds it (any more)."""
         try:
             self.alive = posix.open(self.folder.at(b"alive"), posix.O_RDONLY | posix.O_NONBLOCK)
         except OSError:
             return False
         self.agent.watch(self.alive, self.leader_gone, 0)
-        return True
+        try:
+            # Without a writer this is the end of the file, and nothing would ever wake us.
+            posix.read(self.alive, 1)
+        except BlockingIOError:
+            return True
+        self.stop_watching()
+        return False
 
     def leader_gone(self) -> None:
         """The leader has let go of the FIFO: it wrote the exit status, or was killed."""
         self.stop_watching()
+        self.patience = FAST_S  # a leader that was killed may take a moment to let go of its lock
         self.check()
 
     def stop_watching(self) -> None:

@@ -25,7 +25,10 @@ def home(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     for path in folder.glob(".local/state/lazytui/jobs/*/id"):
-        pid, start, _, leader, leader_start = path.read_text().split()
+        fields = path.read_text().split()
+        if len(fields) != 5 or not (fields[0].isdigit() and fields[3].isdigit()):
+            continue  # forged by a test
+        pid, start, _, leader, leader_start = fields
         for number, born in ((leader, leader_start), (pid, start)):
             if start_time(int(number)) == born:
                 os.kill(int(number), signal.SIGKILL)
