@@ -227,7 +227,7 @@ def lab(spool_dir: Path | None = None) -> FakeEngine:
             next_s=40.0,
             entry=FakeEntry("~/.ssh/config", 41),
             address="root@10.0.3.7:22",
-        )  # fmt: skip
+        )
     )
     engine.add(
         FakeRuntime("old01", HostState.INACTIVE, "no Python >= 3.6: found 2.7", since=NOW - 9000)

@@ -51,15 +51,19 @@ class RunPrompt(Sheet[Draft]):
         """Lay the sheet out: where, what, and what to expect."""
         with Vertical(classes="sheet"):
             yield Bar(id="where")
-            yield Input(
-                self._text,
-                placeholder="a shell command",
-                id="command",
-                compact=True,
-                select_on_focus=False,  # the first letter would replace a kept text
-            )
+            yield self._field()
             yield Bar(id="expect")
             yield KeyBar()
+
+    def _field(self) -> Input:
+        field = Input(
+            self._text,
+            placeholder="a shell command",
+            compact=True,
+            select_on_focus=False,  # the first letter would replace a kept text
+        )
+        field.cursor_blink = False  # a blink is traffic on a slow line
+        return field
 
     def on_mount(self) -> None:
         """Say where the command will run."""

@@ -13,7 +13,8 @@ class Column:
         id: its name in the code.
         title: its heading.
         width: cells it needs at least.
-        drop: the column with the highest number goes first when there is no room; 0 never goes.
+        drop: columns with the highest number go first when there is no room, together where they
+            have the same; 0 never goes.
         grow_to: cells it may grow to when there is room.
         right: its content stands at the right edge (numbers).
     """
@@ -43,7 +44,8 @@ def fit_columns(columns: tuple[Column, ...], cells: int, gap: int) -> tuple[Colu
         droppable = [column for column in chosen if column.drop]
         if not droppable:
             break
-        chosen.remove(max(droppable, key=lambda column: column.drop))
+        first = max(column.drop for column in droppable)
+        chosen = [column for column in chosen if column.drop != first]
     spare = cells - _width(chosen, gap)
     for index, column in enumerate(chosen):
         more = max(0, min(spare, column.grow_to - column.width))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -32,7 +33,7 @@ METRIC_COLUMNS = (
     Column("vram", "vram", 5, right=True, drop=7),
     Column("disk", "disk", 4, right=True, drop=6),
     Column("load", "load", 5, right=True, drop=9),
-    Column("in", "↓ net", 6, right=True, drop=11),
+    Column("in", "↓ net", 6, right=True, drop=10),
     Column("out", "↑ net", 6, right=True, drop=10),
     Column("tasks", "tasks", 5, right=True, drop=5),
 )
@@ -122,7 +123,11 @@ class HostTable(LineTable):
             Column("state", "state", 12),
             *METRIC_COLUMNS,
         )
-        return fit_columns(columns, cells, GAP)
+        chosen = fit_columns(columns, cells, GAP)
+        if any(column.id == "spark" for column in chosen):
+            return chosen
+        # The heading stands over the bars; without them it stands over the number.
+        return tuple(replace(c, title="cpu") if c.id == "cpu" else c for c in chosen)
 
     def row(self, key: str, columns: Sequence[Column]) -> Iterable[Piece]:
         """Give the pieces of one host's row."""
