@@ -222,13 +222,19 @@ class Runs:
         if not run.sent:
             run.abandoned.set()
             return "cancelled"
-        agent = await run.runtime.reach()
-        await _either(run.settled, agent.lost)  # what has not started cannot be signalled
-        if run.done.is_set():
-            return "cancelled" if run.record.state is RunState.CANCELLED else "ended"
-        answer = await _signal(agent, run.job_id, name)
-        if answer != "sent":
-            run.stopping = ""  # however it ends, it was not by us
+        answer = ""
+        try:
+            agent = await run.runtime.reach()
+            await _either(run.settled, agent.lost)  # what has not started cannot be signalled
+            if run.done.is_set():
+                return "cancelled" if run.record.state is RunState.CANCELLED else "ended"
+            answer = await _signal(agent, run.job_id, name)
+        except ConnectionLostError:
+            answer = "sent"  # perhaps
+            raise
+        finally:
+            if answer != "sent":
+                run.stopping = ""  # however it ends, it was not by us
         return answer
 
     async def _stop_foreign(self, record: RunRecord, name: str) -> str:
