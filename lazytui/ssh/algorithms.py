@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 from asyncssh.encryption import get_encryption_algs
 from asyncssh.kex import get_kex_algs
 from asyncssh.mac import get_mac_algs
-from asyncssh.public_key import get_default_public_key_algs, get_public_key_algs
+from asyncssh.public_key import (
+    get_default_certificate_algs,
+    get_default_public_key_algs,
+    get_public_key_algs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,14 +54,19 @@ def choose(options: HostOptions, trust: Trust) -> dict[str, Any]:
     if options.macs:
         known = _names(get_mac_algs())
         chosen["mac_algs"] = wanted(options.macs, known, known)
-    default = _names(get_default_public_key_algs())
-    if options.host_key_algorithms:
-        supported = _names(get_public_key_algs())
-        chosen["server_host_key_algs"] = wanted(options.host_key_algorithms, default, supported)
-    elif trust.keys and not trust.authorities:
-        first = [alg.decode() for key in trust.keys for alg in key.sig_algorithms]
-        chosen["server_host_key_algs"] = list(dict.fromkeys(first + list(default)))
+    chosen["server_host_key_algs"] = _host_keys(options, trust)
     return chosen
+
+
+def _host_keys(options: HostOptions, trust: Trust) -> list[str]:
+    # A certificate is asked for only where an authority could vouch for it: a server then shows
+    # its plain key to everybody else, who can be asked about that.
+    certified = _names(get_default_certificate_algs())
+    first = [alg.decode() for key in trust.keys for alg in key.sig_algorithms]
+    usual = [*(certified if trust.authorities else ()), *first]
+    usual += _names(get_default_public_key_algs())
+    supported = [*certified, *_names(get_public_key_algs())]
+    return wanted(options.host_key_algorithms, list(dict.fromkeys(usual)), supported)
 
 
 def wanted(text: str | None, default: Sequence[str], supported: Sequence[str]) -> list[str]:

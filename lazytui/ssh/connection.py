@@ -183,7 +183,9 @@ class Connection:
 
     async def close(self) -> None:
         """Close the connection and wait for it; a host that does not answer is not waited for."""
-        self._connection.close()
-        await self._connection.wait_closed()
-        if self._proxy is not None:
-            await self._proxy.close()
+        try:
+            self._connection.close()
+            await self._connection.wait_closed()
+        finally:
+            if self._proxy is not None:
+                await self._proxy.close()

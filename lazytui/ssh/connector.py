@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncssh
@@ -57,6 +57,27 @@ class ConnectSettings(Protocol):
     @property
     def starts_total(self) -> int:
         """Connections starting at once in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    """One host on the way: as it was named, and what the ssh config says of it."""
+
+    target: str
+    options: HostOptions
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a bastion could not be reached, for all who waited for it."""
+
+    reason: str
+    kind: str
+    retry: bool
+
+    def again(self) -> ConnectError:
+        """Give an error of one's own: a shared one would collect everybody's traceback."""
+        return ConnectError(self.reason, kind=self.kind, retry=self.retry)
 
 
 class _Client(asyncssh.SSHClient):
@@ -114,7 +135,7 @@ class Connector:
         self._limiter = StartLimiter(settings.starts_per_address, settings.starts_total)
         self._bastions: dict[tuple[str, ...], Connection] = {}
         self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
-        self._failures: dict[tuple[str, ...], tuple[float, ConnectError]] = {}
+        self._failures: dict[tuple[str, ...], tuple[float, _Failure]] = {}
 
     async def connect(self, host: str, *, log: Callable[[str], None] | None = None) -> Connection:
         """Connect to a host and log in.
@@ -127,7 +148,10 @@ class Connector:
             ConnectError: with the reason in plain words.
             HostKeyError: the host's key is unknown and nobody accepted it, or it has changed.
         """
-        return await self._reach(host, None, (), log or _discard)
+        log = log or _discard
+        route = await self._route(host)
+        bastion = await self._bastion(route[:-1], log) if len(route) > 1 else None
+        return await self._reach(route[-1], bastion, log)
 
     async def close(self) -> None:
         """Close the shared bastion connections."""
@@ -135,26 +159,40 @@ class Connector:
         for bastion in bastions:
             await bastion.close()
 
+    async def _route(self, target: str, passed: tuple[str, ...] = ()) -> tuple[_Hop, ...]:
+        """Give the hops to a target, itself last.
+
+        All are resolved before anything is connected: a circle is found before two connections
+        wait for each other in it.
+        """
+        if target in passed or len(passed) >= MAX_HOPS:
+            raise ConnectError(
+                f"ProxyJump goes in a circle at {sanitize(target)}", kind="config", retry=False
+            )
+        hop = _Hop(target, await self._resolve(target))
+        if not hop.options.proxy_jump:
+            return (hop,)
+        # As with `ssh -J a,b`: the way to the first one is what its own config says.
+        first, *others = hop.options.proxy_jump
+        way = await self._route(first, (*passed, target))
+        return (*way, *[_Hop(other, await self._resolve(other)) for other in others], hop)
+
     async def _reach(
-        self,
-        target: str,
-        jumps: tuple[str, ...] | None,
-        passed: tuple[str, ...],
-        log: Callable[[str], None],
+        self, hop: _Hop, bastion: Connection | None, log: Callable[[str], None]
     ) -> Connection:
-        """Connect to a target; ``jumps`` of None means those that its own config names."""
-        options = await self._resolve(target)
-        if jumps is None:
-            jumps = options.proxy_jump
-        attempt = reasons.Attempt(target, options.connect_timeout or self.settings.timeout_s)
-        bastion = await self._bastion(target, jumps, passed, log) if jumps else None
+        """Log in to one hop, asking about its host key if need be."""
+        options = hop.options
+        attempt = reasons.Attempt(hop.target, options.connect_timeout or self.settings.timeout_s)
         trust = self.judge.trust(options)
         try:
             return await self._attempt(options, trust, attempt, bastion, log)
         except asyncssh.HostKeyNotVerifiable as error:
             # No place of the limiter is held while a person thinks.
             pinned = await self.judge.decide(options, trust, attempt, error)
-        return await self._attempt(options, pinned, attempt, bastion, log)
+        try:
+            return await self._attempt(options, pinned, attempt, bastion, log)
+        except asyncssh.HostKeyNotVerifiable as error:
+            raise self.judge.swapped(pinned, attempt, error) from error
 
     async def _resolve(self, target: str) -> HostOptions:
         user, host, port = split_target(target)
@@ -166,39 +204,33 @@ class Connector:
             options = replace(options, user=user)
         return replace(options, port=port) if port else options
 
-    async def _bastion(
-        self,
-        target: str,
-        jumps: tuple[str, ...],
-        passed: tuple[str, ...],
-        log: Callable[[str], None],
-    ) -> Connection:
-        """Give the one connection to the last jump host that all targets behind it share."""
-        *before, hop = jumps
-        passed = (*passed, target)
-        if hop in passed or len(passed) > MAX_HOPS:
-            raise ConnectError(
-                f"ProxyJump goes in a circle at {sanitize(hop)}", kind="config", retry=False
-            )
+    async def _bastion(self, route: tuple[_Hop, ...], log: Callable[[str], None]) -> Connection:
+        """Give the one connection to a jump host that all targets behind it share."""
+        below = await self._bastion(route[:-1], log) if len(route) > 1 else None
+        hop = route[-1]
+        way = tuple(each.target for each in route)
         loop = asyncio.get_running_loop()
         asked = loop.time()
-        async with self._locks.setdefault(jumps, asyncio.Lock()):
-            bastion = self._bastions.get(jumps)
-            if bastion is not None and not bastion.is_closed:
-                return bastion
-            failed_at, failure = self._failures.get(jumps, (-1.0, None))
+        async with self._locks.setdefault(way, asyncio.Lock()):
+            bastion = self._bastions.get(way)
+            if bastion is not None:
+                if not bastion.is_closed:
+                    return bastion
+                del self._bastions[way]
+                await bastion.close()  # it is gone; its ProxyCommand may not be
+            failed_at, failure = self._failures.get(way, (-1.0, None))
             if failure is not None and failed_at >= asked:
-                raise failure  # it was tried for us while we waited
-            log(f"via {sanitize(hop)}")
+                raise failure.again()  # it was tried for us while we waited
+            log(f"via {sanitize(hop.target)}")
             try:
-                bastion = await self._reach(hop, tuple(before) or None, passed, log)
+                bastion = await self._reach(hop, below, log)
             except ConnectError as error:
-                failure = ConnectError(
-                    f"bastion {sanitize(hop)}: {error.reason}", kind=error.kind, retry=error.retry
+                failure = _Failure(
+                    f"bastion {sanitize(hop.target)}: {error.reason}", error.kind, error.retry
                 )
-                self._failures[jumps] = (loop.time(), failure)
-                raise failure from error
-            self._bastions[jumps] = bastion
+                self._failures[way] = (loop.time(), failure)
+                raise failure.again() from error
+            self._bastions[way] = bastion
             return bastion
 
     async def _attempt(
@@ -216,7 +248,7 @@ class Connector:
                 connection = await self._log_in(options, trust, attempt, bastion)
             except asyncssh.HostKeyNotVerifiable:
                 raise
-            except (asyncssh.Error, OSError, ValueError) as error:
+            except (asyncssh.Error, OSError, ValueError, OverflowError) as error:
                 reason = reasons.explain(error, attempt)
                 if reason.kind == "closed" and not attempt.server_version and not bastion:
                     reason = await self._second_look(options, attempt, reason)
@@ -317,7 +349,10 @@ class Connector:
     ) -> Any:
         """Give the keys to offer: those that the config names first, then the ssh-agent's."""
         local = self._keys.keys_for(options)
-        held, note = await _agent_keys(options, stack)
+        held, note = await _agent_keys(options, self._keys.paths_for(options), stack)
+        # A key offered twice would count twice against sshd's MaxAuthTries of 6.
+        own = {_public_data(key) for key in local.keys}
+        held = [key for key in held if key.public_data not in own]
         attempt.tried = (*local.names, *(("ssh-agent",) if held else ()))
         attempt.skipped = (*local.skipped, *((note,) if note else ()))
         # None, not an empty list: for that, asyncssh would look for keys by itself.
@@ -325,25 +360,31 @@ class Connector:
 
 
 async def _agent_keys(
-    options: HostOptions, stack: contextlib.AsyncExitStack
+    options: HostOptions, paths: tuple[str, ...], stack: contextlib.AsyncExitStack
 ) -> tuple[list[asyncssh.SSHKeyPair], str]:
-    """Ask the ssh-agent what it has; the second value says why it has nothing to offer."""
+    """Ask the ssh-agent for its keys; with IdentitiesOnly, for those that ``paths`` name.
+
+    The second value says why it has nothing to offer.
+    """
     path = agent_socket(options)
     if path is None:
         return [], ""
-    named = public_keys_of(options) if options.identities_only else None
+    named = public_keys_of(paths) if options.identities_only else None
     if named == []:
         return [], ""
     try:
         async with asyncio.timeout(AGENT_TIMEOUT_S):
             agent = await asyncssh.connect_agent(path)
             stack.callback(agent.close)  # it signs until the login is over
-            identities = asyncssh.load_public_keys(named) if named else None
-            keys = await agent.get_keys([key.public_data for key in identities or ()] or None)
+            wanted = None if named is None else [key.public_data for key in named]
+            return list(await agent.get_keys(wanted)), ""
     except (OSError, ValueError) as error:  # a TimeoutError is an OSError
         words = "does not answer" if isinstance(error, TimeoutError) else "gone: attach again"
         return [], f"ssh-agent {words}"
-    return list(keys), ""
+
+
+def _public_data(key: asyncssh.SSHKey | tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]) -> bytes:
+    return key[1].public_data if isinstance(key, tuple) else key.public_data
 
 
 def split_target(target: str) -> tuple[str, str, int]:
@@ -357,7 +398,7 @@ def split_target(target: str) -> tuple[str, str, int]:
         host, _, port = rest.partition(":")
     else:
         host, port = rest, ""
-    return user, host, int(port) if port.isdigit() else 0
+    return user, host, int(port) if port.isascii() and port.isdigit() else 0
 
 
 def _discard(line: str) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import asyncssh
 
     from lazytui.ssh.config import HostOptions
@@ -84,12 +86,15 @@ class KeyRing:
         self._home = home
         self._loaded: dict[tuple[str, tuple[str, ...]], tuple[object, LoadedKeys]] = {}
 
+    def paths_for(self, options: HostOptions) -> tuple[str, ...]:
+        """Give the key files that the ssh config names, or the default files."""
+        if not options.identity_files:
+            return tuple(str(self._home / ".ssh" / name) for name in DEFAULT_KEYS)
+        return tuple(path for path in options.identity_files if path != "none")
+
     def keys_for(self, options: HostOptions) -> LoadedKeys:
-        """Give the keys of the files that the ssh config names, or of the default files."""
-        named = tuple(path for path in options.identity_files if path != "none")
-        default = tuple(str(self._home / ".ssh" / name) for name in DEFAULT_KEYS)
-        paths = named if options.identity_files else default
-        found = [self._load(path, options.certificate_files) for path in paths]
+        """Give the keys of :meth:`paths_for` that can be used without the ssh-agent."""
+        found = [self._load(path, options.certificate_files) for path in self.paths_for(options)]
         return LoadedKeys(
             keys=tuple(key for loaded in found for key in loaded.keys),
             names=tuple(name for loaded in found for name in loaded.names),
@@ -115,13 +120,23 @@ def agent_socket(options: HostOptions) -> str | None:
     return os.environ.get("SSH_AUTH_SOCK") or None
 
 
-def public_keys_of(options: HostOptions) -> list[str]:
-    """Give the public key files next to the named keys, for ``IdentitiesOnly``.
+def public_keys_of(paths: Iterable[str]) -> list[asyncssh.SSHKey]:
+    """Give the public keys that stand for key files, for ``IdentitiesOnly``.
 
-    ssh then offers of the ssh-agent's keys only those, also when the private part is not on disk.
+    ssh then offers of the ssh-agent's keys only those, also when the private part is not on disk:
+    a named file may be the public key itself, or have it next to it.
     """
-    named = (f"{path}.pub" for path in options.identity_files)
-    return [path for path in named if Path(path).is_file()]
+    found = (_public(name) for path in paths for name in (path, f"{path}.pub"))
+    return [key for key in found if key is not None]
+
+
+def _public(path: str) -> asyncssh.SSHKey | None:
+    import asyncssh
+
+    try:
+        return asyncssh.read_public_key(path)
+    except (OSError, ValueError):
+        return None
 
 
 def _stamp(path: str) -> tuple[int, int] | None:
@@ -142,9 +157,13 @@ def _read(path: str, certificates: tuple[str, ...]) -> LoadedKeys:
         # asyncssh has no error class of its own for "encrypted, and no passphrase given".
         if "passphrase" in str(error).lower():
             return LoadedKeys((), (), (f"{name} needs a passphrase",))
+        if _public(path) is not None:  # it stands for a key in the ssh-agent
+            return LoadedKeys((), (), ())
         return LoadedKeys((), (), (f"{name} cannot be read",))
     except OSError as error:
         return LoadedKeys((), (), (f"{name}: {error.strerror}",))
+    except ValueError:  # an unknown cipher, a damaged file: asyncssh has several for it
+        return LoadedKeys((), (), (f"{name} cannot be read",))
     signed = (_certificate(path, key) for path in (f"{path}-cert.pub", *certificates))
     pairs = [(key, certificate) for certificate in signed if certificate is not None]
     return LoadedKeys((*pairs, key), (name,), ())

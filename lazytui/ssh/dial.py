@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import tempfile
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 MAX_COMPLAINT = 4096
+HANGUP_GRACE_S = 1.0  # for a ProxyCommand to clean up
 
 
 @dataclass(slots=True)
@@ -35,11 +37,24 @@ class ProxyProcess:
         return sanitize(lines[-1], max_chars=200) if lines else ""
 
     async def close(self) -> None:
-        """End the command, if it has not ended by itself."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        await self.process.wait()
-        self.stderr.close()
+        """End the command and its children: HUP as ssh sends it, KILL for one that stays."""
+        try:
+            self._signal(signal.SIGHUP)
+            try:
+                async with asyncio.timeout(HANGUP_GRACE_S):
+                    await self.process.wait()
+            except TimeoutError:
+                self._signal(signal.SIGKILL)
+                await self.process.wait()
+        finally:
+            self._signal(signal.SIGKILL)  # we were cancelled while we waited
+            self.stderr.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the command's process group, while its number cannot be somebody else's."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
 
 
 async def dial(options: HostOptions, timeout_s: float) -> socket.socket:
@@ -90,25 +105,22 @@ async def run_proxy(command: str) -> tuple[socket.socket, ProxyProcess]:
     Raises:
         OSError: it could not be started.
     """
-    ours, theirs = socket.socketpair()
-    stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by ProxyProcess.close
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "/bin/sh",
-            "-c",
-            f"exec {command}",
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            stderr=stderr,
-            start_new_session=True,
-        )
-    except BaseException:
-        ours.close()
-        stderr.close()
-        raise
-    finally:
-        theirs.close()
-    ours.setblocking(False)
+    with contextlib.ExitStack() as stack:
+        ours, theirs = socket.socketpair()
+        stack.callback(ours.close)
+        with theirs:
+            stderr = stack.enter_context(tempfile.TemporaryFile())
+            process = await asyncio.create_subprocess_exec(
+                "/bin/sh",
+                "-c",
+                f"exec {command}",
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=stderr,
+                start_new_session=True,
+            )
+        ours.setblocking(False)
+        stack.pop_all()  # from here on they belong to the caller
     return ours, ProxyProcess(process, stderr)
 
 

@@ -32,11 +32,13 @@ class HostKeyJudge:
         self._asker = asker
         self._known = KnownHosts()
         self._accepted_once: dict[tuple[str, int], asyncssh.SSHKey] = {}
+        self._refused: dict[tuple[str, int], tuple[float, asyncssh.SSHKey]] = {}
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
+        self._unsaved: list[str] = []
 
     def problems(self) -> tuple[str, ...]:
-        """Give the lines of known_hosts files that were passed over."""
-        return self._known.problems()
+        """Give the lines of known_hosts files that were passed over, and keys not saved."""
+        return (*self._known.problems(), *self._unsaved)
 
     def trust(self, options: HostOptions) -> Trust:
         """Tell what is trusted for a host, by its name (or ``HostKeyAlias``)."""
@@ -45,7 +47,7 @@ class HostKeyJudge:
             _files(options), name, port, alias=options.host_key_alias is not None
         )
         once = self._accepted_once.get((name, port))
-        if once is None or trust.is_known:
+        if once is None or trust.named:
             return trust
         return _pinned(once, trust)
 
@@ -71,25 +73,38 @@ class HostKeyJudge:
             raise HostKeyError(f"host key refused: {sanitize(str(error), max_chars=200)}")
         self._refuse_changed(options, trust, attempt, key)
         name, port = _name(options)
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
         # The same question is asked once, however many connections wait for the answer.
         async with self._locks.setdefault((name, port), asyncio.Lock()):
             now = self.trust(options)
-            if now.is_known:
-                if key in now.keys:
-                    return _pinned(key, now)
-                self._refuse_changed(options, now, attempt, key)
-            await self._accept(options, key)
+            if key in now.keys:
+                return _pinned(key, now)
+            self._refuse_changed(options, now, attempt, key)
+            refused_at, refused = self._refused.get((name, port), (-1.0, None))
+            if refused_at >= asked and refused == key:
+                raise _unknown(key)
+            try:
+                await self._accept(options, key)
+            except HostKeyError:
+                self._refused[name, port] = (loop.time(), key)
+                raise
         return _pinned(key, trust)
+
+    def swapped(self, pinned: Trust, attempt: Attempt, error: Exception) -> HostKeyError:
+        """Give the refusal of a host that shows another key than the one just accepted."""
+        key = attempt.offered_key
+        if key is None or key in pinned.keys:
+            return HostKeyError(f"host key refused: {sanitize(str(error), max_chars=200)}")
+        return _changed(key, pinned, "just accepted")
 
     def _refuse_changed(
         self, options: HostOptions, trust: Trust, attempt: Attempt, key: asyncssh.SSHKey
     ) -> None:
-        if trust.is_known:
-            known = ", ".join(fingerprint(old) for old in trust.named) or "a certificate"
-            raise HostKeyError(
-                f"host key changed: now {fingerprint(key)}, known {known} "
-                f"({sanitize(', '.join(trust.places), max_chars=200)})"
-            )
+        # A certificate authority that is known for the name says nothing against a plain key:
+        # ssh asks about it as about any other.
+        if trust.named:
+            raise _changed(key, trust, ", ".join(trust.places) or "accepted once")
         name, port = _name(options)
         if not attempt.address or attempt.address == name:
             return
@@ -107,7 +122,7 @@ class HostKeyJudge:
         policy = options.strict_host_key_checking
         name, port = _name(options)
         if policy == "yes":
-            raise HostKeyError("unknown host key (StrictHostKeyChecking yes)", kind="unknown-key")
+            raise _unknown(key, " (StrictHostKeyChecking yes)")
         if policy in ("no", "off", "accept-new"):
             answer: str | None = SAVE
         elif options.batch_mode:
@@ -117,13 +132,26 @@ class HostKeyJudge:
         if answer == SAVE and (path := _writable(options)) is not None:
             try:
                 await asyncio.to_thread(remember, path, name, _port_field(options), key)
-            except OSError as error:
-                raise HostKeyError(f"{path} could not be written: {error.strerror}") from error
+            except OSError as error:  # as ssh does: it is accepted, only not for ever
+                self._unsaved.append(f"{path}: host key of {name} not saved: {error.strerror}")
+                self._accepted_once[name, port] = key
             return
         if answer in (SAVE, ONCE):
             self._accepted_once[name, port] = key
             return
-        raise HostKeyError(f"unknown host key {fingerprint(key)}", kind="unknown-key")
+        raise _unknown(key)
+
+
+def _changed(key: asyncssh.SSHKey, trust: Trust, where: str) -> HostKeyError:
+    known = ", ".join(fingerprint(old) for old in trust.named)
+    return HostKeyError(
+        f"host key changed: now {fingerprint(key)}, known {known} "
+        f"({sanitize(where, max_chars=200)})"
+    )
+
+
+def _unknown(key: asyncssh.SSHKey, why: str = "") -> HostKeyError:
+    return HostKeyError(f"unknown host key {fingerprint(key)}{why}", kind="unknown-key")
 
 
 def _question(options: HostOptions, key: asyncssh.SSHKey) -> Question:

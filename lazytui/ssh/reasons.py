@@ -70,7 +70,9 @@ def explain(error: BaseException, attempt: Attempt) -> ConnectError:
         # Through a bastion: its sshd could not reach the target.
         return ConnectError(_tunnel_reason(error), kind="bastion", retry=True)
     if isinstance(error, socket.gaierror):
-        return ConnectError("host name not known", kind="dns", retry=True)
+        unknown = error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None))
+        words = "host name not known" if unknown else f"name lookup failed: {_plain(error)}"
+        return ConnectError(words, kind="dns", retry=True)
     if isinstance(error, OSError):
         return _system(error, attempt)
     if isinstance(error, asyncssh.Error):

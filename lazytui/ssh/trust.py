@@ -54,11 +54,6 @@ class Trust:
     named: tuple[asyncssh.SSHKey, ...]
     places: tuple[str, ...]
 
-    @property
-    def is_known(self) -> bool:
-        """True when some key or authority is on record for this name."""
-        return bool(self.named or self.authorities)
-
 
 @dataclass(slots=True)
 class _File:
@@ -101,9 +96,9 @@ class KnownHosts:
             [line for known in loaded for line in _matching(known, name)] if spelled != name else []
         )
         named = _decode(line for line in named_lines if not line.marker)
-        # As OpenSSH does, a key known for the bare name is good on any port; another key there
-        # does not make it a changed one.
-        bare = _decode(line for line in bare_lines if not line.marker)
+        # As OpenSSH does, a key known for the bare name is good on a port that has none of its
+        # own; another key there does not make it a changed one.
+        bare = () if named else _decode(line for line in bare_lines if not line.marker)
         authorities = _decode(
             line for line in named_lines + bare_lines if line.marker == "@cert-authority"
         )
@@ -115,7 +110,7 @@ class KnownHosts:
             authorities=authorities,
             revoked=revoked,
             named=named,
-            places=tuple(f"{line.path}:{line.number}" for line in named_lines),
+            places=tuple(f"{line.path}:{line.number}" for line in named_lines if not line.marker),
         )
 
     def problems(self) -> tuple[str, ...]:
@@ -190,7 +185,7 @@ def _decode(lines: Iterable[KnownLine]) -> tuple[asyncssh.SSHKey, ...]:
     for line in lines:
         try:
             keys.append(asyncssh.import_public_key(line.key))
-        except asyncssh.KeyImportError:
+        except ValueError:  # KeyImportError is one, but a point off its curve gives the bare one
             continue
     return tuple(keys)
 
@@ -201,7 +196,7 @@ def _read(known: _File) -> None:
     except OSError as error:
         known.problems.append(f"{known.path}: {error.strerror}")
         return
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(text.split("\n"), 1):
         words = raw.split()
         if not words or words[0].startswith("#"):
             continue
