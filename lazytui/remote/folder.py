@@ -177,6 +177,17 @@ class Folder:
         posix.close(fd)
         return False
 
+    def grab_orphan(self, who: Who) -> "Optional[int]":
+        """Lock a job whose leader is gone; None when it has one. To be closed."""
+        try:
+            return self.grab()
+        except LocksUnknownError:
+            if process.is_alive(who.leader_pid, who.leader_start):
+                return None
+            return posix.open("/dev/null", posix.O_RDONLY)
+        except FileNotFoundError:
+            return None
+
     # --- what it says
 
     def who(self) -> "Optional[Who]":

@@ -92,31 +92,39 @@ class Jobs:
             raise RefusedError("not-started", "this job was never started here")
         if who.boot != system.boot_id():
             return {"state": "rebooted"}
-        unsupervised = number == _signal.SIGKILL and folder.is_held() is False
+        # Who kills a command that has no leader any more must write its exit status; until
+        # then the lock tells everybody that the job has not ended.
+        lock = folder.grab_orphan(who) if number == _signal.SIGKILL else None
         if not process.signal_group(who.pid, who.start, number):
+            if lock is not None:
+                posix.close(lock)
             # Its leader may be about to write the exit status.
             gone = folder.ended() is not None or folder.is_held()
             return {"state": "ended" if gone else "stale"}
-        if unsupervised:
-            self.bury(folder, who)
+        if lock is not None:
+            self.bury(folder, who, lock)
         return {"state": "sent"}
 
-    def bury(self, folder: Folder, who: "process.Who") -> None:
-        """Write the exit status of a command that we killed and that has no leader any more."""
+    def bury(self, folder: Folder, who: "process.Who", lock: int) -> None:
+        """Write the exit status of a command that we killed, when it has gone."""
 
         def look() -> None:
             if process.is_alive(who.pid, who.start):
                 self.agent.after(DEATH_LOOK_S, look)
             elif folder.may_finish():
                 write()
+            else:
+                posix.close(lock)
 
         def write() -> None:
             try:
                 folder.finish(128 + _signal.SIGKILL, folder.size())
             except FileNotFoundError:
-                return  # forgotten meanwhile
+                pass  # forgotten meanwhile
             except OSError:
                 self.agent.after(AGAIN_S, write)
+                return
+            posix.close(lock)
 
         look()
 

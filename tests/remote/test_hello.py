@@ -191,7 +191,7 @@ def test_an_nvidia_smi_that_fails_means_no_gpus(start_agent: StartAgent, tmp_pat
 
 
 def test_an_nvidia_smi_that_hangs_delays_nothing(start_agent: StartAgent, tmp_path: Path) -> None:
-    smi(tmp_path, "exec sleep 60")
+    smi(tmp_path, "while kill -0 $PPID; do sleep 0.1; done")
 
     agent = start_agent(env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
 
