@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -101,6 +102,9 @@ class Tmux:
         dead, status = self._tmux(
             "display-message", "-p", "#{pane_dead} #{pane_dead_status}"
         ).split(" ")
+        if dead == "1" and not status:
+            # tmux 3.3a sometimes misses the end of its child (a zombie stays): wake it.
+            os.kill(self._server_pid, signal.SIGCHLD)
         return int(status) if dead == "1" and status else None
 
     def wait_exit(self, timeout_s: float = 20.0) -> int:
