@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from array import array
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from lazytui.ssh.connection import Connection
     from lazytui.ssh.connector import Connector
     from lazytui.ssh.credentials import Question
+
+log = logging.getLogger(__name__)
 
 HISTORY = 60  # samples kept for sparklines
 QUICK_RETRIES = 3  # when sshd drops us before the login: it had too many logins starting
@@ -178,6 +181,11 @@ class Runtime:
                     self._become(HostState.INACTIVE, error.reason, error.kind)
                     attempts += 1
                     await self._pause(attempts if error.retry else 0)
+                except Exception as error:
+                    # A fault of ours with one host must not end the engine for the others.
+                    log.exception("%s", self.host)
+                    self._become(HostState.INACTIVE, f"fault in lazytui: {error!r}", "fault")
+                    await self._pause(0)
                 else:
                     attempts = quick = 0
                     self._become(HostState.STALE, "connection lost, connecting again", "lost")
