@@ -1,0 +1,138 @@
+"""A pretend host: an SSH server on loopback that runs its commands as local processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import asyncssh
+
+from lazytui.demo.cast import Answer
+from lazytui.demo.stage import ADDRESS, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from lazytui.demo.cast import PretendHost
+    from lazytui.demo.stage import HostFolder
+
+PIECE = 64 * 1024
+
+
+@asynccontextmanager
+async def pretend_host(
+    host: PretendHost, folder: HostFolder, client_key: str
+) -> AsyncIterator[Entry]:
+    """Be a host for the length of the ``async with``; gives its entry for the ssh config.
+
+    Args:
+        host: who is played.
+        folder: its folder, already built.
+        client_key: the public key that is let in, as authorized_keys writes it.
+
+    Raises:
+        OSError: no port could be had.
+    """
+    if host.answer is not Answer.WELL:
+        with _mute_port(listening=host.answer is Answer.SILENT) as port:
+            yield Entry(host.name, port, "")
+        return
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    acceptor = await asyncssh.listen(
+        ADDRESS,
+        0,
+        server_host_keys=[key],
+        authorized_client_keys=asyncssh.import_authorized_keys(client_key),
+        process_factory=_Commands(folder).run,
+        encoding=None,
+        agent_forwarding=False,
+    )
+    try:
+        public_key = key.export_public_key().decode("ascii").strip()
+        yield Entry(host.name, acceptor.get_port(), public_key)
+    finally:
+        acceptor.close()
+        await acceptor.wait_closed()
+
+
+@contextmanager
+def _mute_port(*, listening: bool) -> Iterator[int]:
+    """A port that is ours and never answers: refused unless ``listening``, silent if so."""
+    with socket.socket() as port:
+        port.bind((ADDRESS, 0))
+        if listening:
+            port.listen(64)  # the kernel completes the handshake; nobody accepts
+        yield port.getsockname()[1]
+
+
+class _Commands:
+    """Runs the commands of one pretend host."""
+
+    def __init__(self, folder: HostFolder) -> None:
+        self._folder = folder
+        self._environment = folder.environment()
+
+    async def run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        """Serve one session: bytes between the channel and a local process, then its status.
+
+        asyncssh could redirect to pipes by itself; under load that lost the end of the input.
+        """
+        argv = ["/bin/sh", "-c", process.command] if process.command else ["/bin/sh"]
+        child = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._environment,
+            cwd=self._folder.home,
+            start_new_session=True,
+            limit=PIECE,
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        async with asyncio.TaskGroup() as tasks:
+            feeding = tasks.create_task(_feed(process.stdin, child.stdin))
+            copies = [
+                tasks.create_task(_copy(child.stdout, process.stdout, child)),
+                tasks.create_task(_copy(child.stderr, process.stderr, child)),
+            ]
+            status = await child.wait()
+            await asyncio.wait(copies)
+            feeding.cancel()
+        if status < 0:
+            process.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
+        else:
+            process.exit(status)
+
+
+async def _feed(source: asyncssh.SSHReader[bytes], stdin: asyncio.StreamWriter) -> None:
+    """Give the process what the client sends. A lost connection is its end of file."""
+    try:
+        while data := await source.read(PIECE):
+            stdin.write(data)
+            await stdin.drain()
+    except (asyncssh.Error, OSError):
+        return  # the connection is lost, or the process reads no more
+    finally:
+        stdin.close()
+
+
+async def _copy(
+    source: asyncio.StreamReader,
+    target: asyncssh.SSHWriter[bytes],
+    child: asyncio.subprocess.Process,
+) -> None:
+    """Send the client what the process prints. A process that prints to nobody is hung up on."""
+    while data := await source.read(PIECE):
+        try:
+            target.write(data)
+            await target.drain()
+        except (asyncssh.Error, OSError):
+            if child.returncode is None:  # else the number may be another's by now
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGHUP)
