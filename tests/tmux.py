@@ -56,7 +56,8 @@ class Tmux:
 
     def start(self, command: Sequence[str] | str, *, cwd: Path | None = None) -> None:
         """Start the program; a string is a shell command line."""
-        line = command if isinstance(command, str) else shlex.join(command)
+        # exec: pid is then the program's, not that of a shell around it.
+        line = command if isinstance(command, str) else f"exec {shlex.join(command)}"
         columns, rows = (str(n) for n in self.size)
         where = ["-c", str(cwd)] if cwd else []
         self._tmux("new-session", "-d", "-x", columns, "-y", rows, *where, line)
@@ -98,14 +99,17 @@ class Tmux:
         return int(self._tmux("display-message", "-p", "#{pane_pid}"))
 
     def exit_status(self) -> int | None:
-        """The exit status of the program, or None while it runs."""
-        dead, status = self._tmux(
-            "display-message", "-p", "#{pane_dead} #{pane_dead_status}"
+        """The exit status of the program, minus the signal that killed it, or None while it runs."""
+        dead, status, killed_by = self._tmux(
+            "display-message", "-p", "#{pane_dead} #{pane_dead_status} #{pane_dead_signal}"
         ).split(" ")
-        if dead == "1" and not status:
+        if dead != "1":
+            return None
+        if not (status or killed_by):
             # tmux 3.3a sometimes misses the end of its child (a zombie stays): wake it.
             os.kill(self._server_pid, signal.SIGCHLD)
-        return int(status) if dead == "1" and status else None
+            return None
+        return int(status) if status else -int(killed_by)
 
     def wait_exit(self, timeout_s: float = 20.0) -> int:
         """Wait for the end of the program; gives its exit status."""
