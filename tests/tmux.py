@@ -99,7 +99,7 @@ class Tmux:
         return int(self._tmux("display-message", "-p", "#{pane_pid}"))
 
     def exit_status(self) -> int | None:
-        """The exit status of the program, minus the signal that killed it, or None while it runs."""
+        """The exit status of the program, -N if signal N killed it, or None while it runs."""
         dead, status, killed_by = self._tmux(
             "display-message", "-p", "#{pane_dead} #{pane_dead_status} #{pane_dead_signal}"
         ).split(" ")
