@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HISTORY = 60  # samples kept for sparklines
-QUICK_RETRIES = 3  # when sshd drops us before the login: it had too many logins starting
 GPU_WAIT_S = 10.0
 
 
@@ -168,16 +167,12 @@ class Runtime:
         if self._running:
             return
         self._running = True
-        attempts = quick = 0
+        attempts = 0
         try:
             while True:
                 try:
                     await self._session()
                 except ConnectError as error:
-                    if error.kind == "closed" and quick < QUICK_RETRIES:
-                        quick += 1
-                        await asyncio.sleep(random.uniform(0.1, 0.5) * quick)  # noqa: S311
-                        continue
                     self._become(HostState.INACTIVE, error.reason, error.kind)
                     attempts += 1
                     await self._pause(attempts if error.retry else 0)
@@ -187,7 +182,7 @@ class Runtime:
                     self._become(HostState.INACTIVE, f"fault in lazytui: {error!r}", "fault")
                     await self._pause(0)
                 else:
-                    attempts = quick = 0
+                    attempts = 0
                     self._become(HostState.STALE, "connection lost, connecting again", "lost")
         finally:
             self._running = False

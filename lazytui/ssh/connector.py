@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,8 +13,8 @@ import asyncssh
 from lazytui.errors import ConnectError
 from lazytui.ssh import algorithms, reasons
 from lazytui.ssh.connection import Connection
-from lazytui.ssh.credentials import KeyRing, agent_socket, public_keys_of
-from lazytui.ssh.dial import ProxyProcess, dial, greeting, run_proxy
+from lazytui.ssh.credentials import KeyRing, agent_keys, public_data
+from lazytui.ssh.dial import ProxyProcess, Tunnel, dial, is_not_ssh, run_proxy
 from lazytui.ssh.hostkeys import HostKeyJudge
 from lazytui.ssh.limiter import StartLimiter
 from lazytui.text import sanitize
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from lazytui.ssh.trust import Trust
 
 MAX_HOPS = 8
-AGENT_TIMEOUT_S = 5.0
+BUSY_PAUSES_S = (0.2, 0.6, 1.2)  # before the next tries when the server hangs up at once
 
 
 class ConnectSettings(Protocol):
@@ -241,31 +242,44 @@ class Connector:
         bastion: Connection | None,
         log: Callable[[str], None],
     ) -> Connection:
-        address = f"{options.hostname}:{options.port}"
-        gate = f"via {'/'.join(bastion.route)}" if bastion else address
+        gate = f"via {'/'.join(bastion.route)}" if bastion else _address(options)
         async with self._limiter.starting(gate):
-            try:
-                connection = await self._log_in(options, trust, attempt, bastion)
-            except asyncssh.HostKeyNotVerifiable:
-                raise
-            except (asyncssh.Error, OSError, ValueError, OverflowError) as error:
-                reason = reasons.explain(error, attempt)
-                if reason.kind == "closed" and not attempt.server_version and not bastion:
-                    reason = await self._second_look(options, attempt, reason)
-                log(f"{sanitize(address)}: {reason.reason}")
-                raise reason from error
-        log(f"{sanitize(address)}: logged in as {sanitize(options.user)}")
-        return connection
+            for pause_s in BUSY_PAUSES_S:
+                try:
+                    return await self._try(options, trust, attempt, bastion, log)
+                except ConnectError as error:
+                    if error.kind != "closed":
+                        raise
+                # It had too many logins starting (MaxStartups counts some that are just over, and
+                # those of others). Our place is kept meanwhile, so that it meets fewer of ours.
+                await asyncio.sleep(random.uniform(pause_s / 2, pause_s))  # noqa: S311
+            return await self._try(options, trust, attempt, bastion, log)
 
-    async def _second_look(
-        self, options: HostOptions, attempt: reasons.Attempt, reason: ConnectError
-    ) -> ConnectError:
-        if options.proxy_command:
-            return reason
-        said = await greeting(options, min(1.0, attempt.timeout_s))
-        # OpenSSH says these before it closes for lack of room.
-        busy = said.startswith((b"SSH-", b"Exceeded MaxStartups", b"Not allowed at this time"))
-        return reasons.not_ssh() if said and not busy else reason
+    async def _try(
+        self,
+        options: HostOptions,
+        trust: Trust,
+        attempt: reasons.Attempt,
+        bastion: Connection | None,
+        log: Callable[[str], None],
+    ) -> Connection:
+        address = sanitize(_address(options))
+        attempt.server_version = ""
+        try:
+            connection = await self._log_in(options, trust, attempt, bastion)
+        except asyncssh.HostKeyNotVerifiable:
+            raise
+        except (asyncssh.Error, OSError, ValueError, OverflowError) as error:
+            reason = reasons.explain(error, attempt)
+            direct = not bastion and not options.proxy_command and not attempt.looked_twice
+            if reason.kind == "closed" and not attempt.server_version and direct:
+                attempt.looked_twice = True
+                if await is_not_ssh(options, min(1.0, attempt.timeout_s)):
+                    reason = reasons.not_ssh()
+            log(f"{address}: {reason.reason}")
+            raise reason from error
+        log(f"{address}: logged in as {sanitize(options.user)}")
+        return connection
 
     async def _log_in(
         self,
@@ -299,7 +313,7 @@ class Connector:
                         options.hostname,
                         options.port,
                         sock=sock,
-                        tunnel=bastion.asyncssh_connection if bastion else (),
+                        tunnel=Tunnel(bastion.asyncssh_connection) if bastion else (),
                         client_factory=lambda: client,
                         **await self._login_options(options, trust, attempt, stack),
                     )
@@ -349,42 +363,14 @@ class Connector:
     ) -> Any:
         """Give the keys to offer: those that the config names first, then the ssh-agent's."""
         local = self._keys.keys_for(options)
-        held, note = await _agent_keys(options, self._keys.paths_for(options), stack)
+        held, note = await agent_keys(options, self._keys.paths_for(options), stack)
         # A key offered twice would count twice against sshd's MaxAuthTries of 6.
-        own = {_public_data(key) for key in local.keys}
+        own = {public_data(key) for key in local.keys}
         held = [key for key in held if key.public_data not in own]
         attempt.tried = (*local.names, *(("ssh-agent",) if held else ()))
         attempt.skipped = (*local.skipped, *((note,) if note else ()))
         # None, not an empty list: for that, asyncssh would look for keys by itself.
         return [*local.keys, *held] or None
-
-
-async def _agent_keys(
-    options: HostOptions, paths: tuple[str, ...], stack: contextlib.AsyncExitStack
-) -> tuple[list[asyncssh.SSHKeyPair], str]:
-    """Ask the ssh-agent for its keys; with IdentitiesOnly, for those that ``paths`` name.
-
-    The second value says why it has nothing to offer.
-    """
-    path = agent_socket(options)
-    if path is None:
-        return [], ""
-    named = public_keys_of(paths) if options.identities_only else None
-    if named == []:
-        return [], ""
-    try:
-        async with asyncio.timeout(AGENT_TIMEOUT_S):
-            agent = await asyncssh.connect_agent(path)
-            stack.callback(agent.close)  # it signs until the login is over
-            wanted = None if named is None else [key.public_data for key in named]
-            return list(await agent.get_keys(wanted)), ""
-    except (OSError, ValueError) as error:  # a TimeoutError is an OSError
-        words = "does not answer" if isinstance(error, TimeoutError) else "gone: attach again"
-        return [], f"ssh-agent {words}"
-
-
-def _public_data(key: asyncssh.SSHKey | tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]) -> bytes:
-    return key[1].public_data if isinstance(key, tuple) else key.public_data
 
 
 def split_target(target: str) -> tuple[str, str, int]:
@@ -399,6 +385,10 @@ def split_target(target: str) -> tuple[str, str, int]:
     else:
         host, port = rest, ""
     return user, host, int(port) if port.isascii() and port.isdigit() else 0
+
+
+def _address(options: HostOptions) -> str:
+    return f"{options.hostname}:{options.port}"
 
 
 def _discard(line: str) -> None:

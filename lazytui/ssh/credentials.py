@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AsyncExitStack
 
     import asyncssh
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 # What ssh tries when no IdentityFile is given (ssh_config(5)), without the security-key kinds,
 # which need a touch at a moment nobody expects.
 DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+AGENT_TIMEOUT_S = 5.0
 
 _numbers = itertools.count(1)
 
@@ -118,6 +122,37 @@ def agent_socket(options: HostOptions) -> str | None:
     if options.identity_agent and options.identity_agent != "SSH_AUTH_SOCK":
         return options.identity_agent
     return os.environ.get("SSH_AUTH_SOCK") or None
+
+
+async def agent_keys(
+    options: HostOptions, paths: tuple[str, ...], stack: AsyncExitStack
+) -> tuple[list[asyncssh.SSHKeyPair], str]:
+    """Ask the ssh-agent for its keys; with IdentitiesOnly, for those that ``paths`` name.
+
+    The second value says why it has nothing to offer.
+    """
+    import asyncssh
+
+    path = agent_socket(options)
+    if path is None:
+        return [], ""
+    named = public_keys_of(paths) if options.identities_only else None
+    if named == []:
+        return [], ""
+    try:
+        async with asyncio.timeout(AGENT_TIMEOUT_S):
+            agent = await asyncssh.connect_agent(path)
+            stack.callback(agent.close)  # it signs until the login is over
+            wanted = None if named is None else [key.public_data for key in named]
+            return list(await agent.get_keys(wanted)), ""
+    except (OSError, ValueError) as error:  # a TimeoutError is an OSError
+        words = "does not answer" if isinstance(error, TimeoutError) else "gone: attach again"
+        return [], f"ssh-agent {words}"
+
+
+def public_data(key: asyncssh.SSHKey | tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]) -> bytes:
+    """Give the bytes by which a server knows a key, or a key with its certificate."""
+    return key[1].public_data if isinstance(key, tuple) else key.public_data
 
 
 def public_keys_of(paths: Iterable[str]) -> list[asyncssh.SSHKey]:

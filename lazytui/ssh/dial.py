@@ -9,15 +9,21 @@ import signal
 import socket
 import tempfile
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import asyncssh
+
     from lazytui.ssh.config import HostOptions
 
 FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 MAX_COMPLAINT = 4096
+# The version, and what OpenSSH says before it closes for lack of room.
+SSH_GREETINGS = (b"SSH-2.0", b"SSH-1.99", b"Exceeded MaxStartups", b"Not allowed at this time")
 HANGUP_GRACE_S = 1.0  # for a ProxyCommand to clean up
 
 
@@ -55,6 +61,30 @@ class ProxyProcess:
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
+
+
+class Tunnel:
+    """A bastion's connection as the way to another host: ``tunnel=`` of ``asyncssh.connect``.
+
+    What asyncssh does not know of a tunnelled connection it tells of the bastion's. The version
+    of the server is not known until it speaks, and a bastion's would look as if it had.
+
+    Args:
+        bastion: the connection to tunnel through.
+    """
+
+    def __init__(self, bastion: asyncssh.SSHClientConnection) -> None:
+        self._bastion = bastion
+
+    async def create_connection(
+        self, session_factory: Callable[[], Any], remote_host: str, remote_port: int
+    ) -> tuple[asyncssh.SSHTCPChannel[bytes], asyncssh.SSHTCPSession[bytes]]:
+        """Open a channel to a port that the bastion reaches."""
+        channel, session = await self._bastion.create_connection(
+            session_factory, remote_host, remote_port
+        )
+        channel.set_extra_info(server_version="")
+        return channel, session
 
 
 async def dial(options: HostOptions, timeout_s: float) -> socket.socket:
@@ -124,8 +154,8 @@ async def run_proxy(command: str) -> tuple[socket.socket, ProxyProcess]:
     return ours, ProxyProcess(process, stderr)
 
 
-async def greeting(options: HostOptions, timeout_s: float) -> bytes:
-    """Ask a port that closed on us what it says to an SSH greeting; empty when it says nothing.
+async def is_not_ssh(options: HostOptions, timeout_s: float) -> bool:
+    """Ask a port that closed on us what it answers to an SSH greeting; silence tells nothing.
 
     asyncssh does not tell whether a server that closed early spoke another language or only had
     too many connections starting (``MaxStartups``); the first is final, the second is not.
@@ -136,9 +166,10 @@ async def greeting(options: HostOptions, timeout_s: float) -> bytes:
             sock = await dial(options, timeout_s)
             with sock:
                 await loop.sock_sendall(sock, b"SSH-2.0-lazytui\r\n")
-                return await loop.sock_recv(sock, 256)
+                said = await loop.sock_recv(sock, 256)
     except OSError:
-        return b""
+        return False
+    return bool(said) and not said.startswith(SSH_GREETINGS)
 
 
 def _literal(

@@ -26,6 +26,11 @@ class Attempt:
         tried: what was offered to prove who we are: ``agent``, key file names.
         skipped: keys that could not be offered, with why.
         address: the address that was reached, when it was reached directly.
+        server_version: what the server said it is; empty until it spoke.
+        password_wanted: the server would take a password or an answer at the keyboard.
+        offered_key: a host key that is not trusted.
+        proxy_complaint: the last line of the ProxyCommand's stderr.
+        looked_twice: a port that hung up was asked what it is.
     """
 
     host: str
@@ -37,6 +42,7 @@ class Attempt:
     password_wanted: bool = False
     offered_key: asyncssh.SSHKey | None = None
     proxy_complaint: str = ""
+    looked_twice: bool = False
 
 
 def explain(error: BaseException, attempt: Attempt) -> ConnectError:
@@ -132,14 +138,14 @@ def _lost(error: asyncssh.Error, attempt: Attempt) -> ConnectError:
 
 
 def _tunnel_reason(error: asyncssh.ChannelOpenError) -> str:
+    if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+        return "the bastion does not allow forwarding"
     text = _plain(error)
     lower = text.lower()
     if "refused" in lower:
         return "refused"
     if "timed out" in lower:
         return "no answer"
-    if "prohibited" in lower:
-        return "the bastion does not allow forwarding"
     return text
 
 
