@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 HISTORY = 60  # samples kept for sparklines
 GPU_WAIT_S = 10.0
+STABLE_S = 30.0  # a connection that lasted so long starts the backoff anew
 
 
 class Runtime:
@@ -153,6 +154,8 @@ class Runtime:
     def refresh(self) -> None:
         """Try again now, if the host is not connected."""
         self._retry.set()
+        if self._running and self.state is HostState.INACTIVE:
+            self._become(HostState.CONNECTING, self.address)
 
     def set_metrics_interval(self, seconds: float) -> None:
         """Ask for a metrics sample every so many seconds; 0 for none."""
@@ -182,8 +185,11 @@ class Runtime:
                     self._become(HostState.INACTIVE, f"fault in lazytui: {error!r}", "fault")
                     await self._pause(0)
                 else:
-                    attempts = 0
+                    lasted = time.monotonic() - self.since
                     self._become(HostState.STALE, "connection lost, connecting again", "lost")
+                    attempts = 0 if lasted > STABLE_S else attempts + 1
+                    if attempts > 1:  # up and down again: the first time is not waited for
+                        await self._pause(attempts)
         finally:
             self._running = False
 
@@ -191,8 +197,8 @@ class Runtime:
         """Connect, start the agent, and stay until the connection is lost."""
         self._next_try = None
         self._retry.clear()
-        if self.state is not HostState.STALE:
-            self._become(HostState.CONNECTING, "connecting")
+        if self.state is HostState.LISTED:  # later tries leave the last reason to be read
+            self._become(HostState.CONNECTING, self.address)
         connection = await self._connector.connect(self.host, log=self._note)
         try:
             override = self._settings.for_host(self.host)
