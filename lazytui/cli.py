@@ -24,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from lazytui.errors import LazytuiError, UsageError
 
     try:
-        return int(_command(arguments)(arguments))
+        code = int(_command(arguments)(arguments))
+        sys.stdout.flush()  # now, as at exit nobody could tell a broken pipe from a fault
+        return code
     except UsageError as error:
         common.say(str(error))
         return common.USAGE
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(arguments: argparse.Namespace) -> Command:
     """Give the function of a command, importing its module only now."""
     match arguments.command:
-        case "hosts":
+        case "hosts" | "list-runtimes":
             from lazytui.commands.hosts import hosts as command
         case "run":
             from lazytui.commands.run import run as command
@@ -87,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_hosts(commands: Commands) -> None:
-    hosts = commands.add_parser("hosts", help="detect and list the hosts")
+    hosts = commands.add_parser(
+        "hosts", aliases=["list-runtimes"], help="detect and list the hosts"
+    )
     hosts.add_argument("-l", dest="details", action="store_true", help="latency and address too")
     hosts.add_argument("--json", action="store_true", help="a list of objects")
     hosts.add_argument("--offline", action="store_true", help="what the ssh config says only")

@@ -31,12 +31,16 @@ def load_config(arguments: argparse.Namespace, *, quiet: bool = False) -> SSHCon
         quiet: its problems are shown elsewhere, not on stderr.
 
     Raises:
-        SettingsError: the file that ``-F`` names cannot be read.
+        UsageError: the file that ``-F`` names cannot be read.
     """
+    from lazytui.errors import SettingsError, UsageError
     from lazytui.ssh.config import SSHConfig
 
     given = arguments.ssh_config
-    config = SSHConfig.load(Path(given) if given else None)
+    try:
+        config = SSHConfig.load(Path(given) if given else None)
+    except SettingsError as error:
+        raise UsageError(str(error)) from error
     if not quiet:
         complain(config.problems)
     return config
@@ -172,9 +176,11 @@ def parse(words: Sequence[str]) -> Where | None:
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON value to stdout; text of hosts is already made harmless."""
-    json.dump(value, sys.stdout, ensure_ascii=not _utf8(), indent=None)
-    sys.stdout.write("\n")
+    """Write one JSON value to stdout, escaped where that is not UTF-8."""
+    text = json.dumps(value, ensure_ascii=not _utf8())
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def print_table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
 from lazytui.core.model import HostState
+from lazytui.errors import UsageError
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ def hosts(arguments: argparse.Namespace) -> int:
 def _nothing(arguments: argparse.Namespace, config: SSHConfig) -> int:
     if arguments.json:
         common.print_json([])
-    skipped = f", {len(config.skipped_patterns)} patterns skipped" * bool(config.skipped_patterns)
-    common.say(
-        f"no hosts in {common.config_path(arguments)}{skipped}. Add a `Host` entry, or try `lazytui demo`."
+    skipped = (
+        f", {len(config.skipped_patterns)} patterns skipped" if config.skipped_patterns else ""
     )
+    where = common.config_path(arguments)
+    common.say(f"no hosts in {where}{skipped}. Add a `Host` entry, or try `lazytui demo`.")
     return common.OK
 
 
@@ -118,7 +120,10 @@ def _offline(arguments: argparse.Namespace, config: SSHConfig) -> int:
     options = [config.resolve(entry.alias) for entry in config.entries]
     where = common.parse(arguments.where)
     if where is not None:
-        wanted = set(where.select([_Listed(entry.alias) for entry in config.entries]))
+        listed = [_Listed(entry.alias) for entry in config.entries]
+        wanted = set(where.select(listed, _kept_groups()))
+        if not wanted:
+            raise UsageError(f"no host matches {where.text}")
         options = [option for option in options if option.alias in wanted]
     if arguments.json:
         common.print_json(
@@ -149,6 +154,17 @@ def _offline(arguments: argparse.Namespace, config: SSHConfig) -> int:
         rows.append([sanitize(text) for text in (option.alias, address, via, places[option.alias])])
     common.print_table(rows)
     return common.OK
+
+
+def _kept_groups() -> dict[str, list[str]]:
+    """The fixed groups, read from the journal without making one."""
+    from lazytui.core.journal import read_journal
+    from lazytui.core.paths import Paths
+
+    paths = Paths.of_user()
+    with read_journal(paths.journal, paths.spool_dir) as journal:
+        groups = journal.groups() if journal else []
+    return {group.name: list(group.hosts or ()) for group in groups}
 
 
 class _Listed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -10,17 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
+from lazytui.core.events import Notice
 from lazytui.core.gather import Gather, render
 from lazytui.core.live_run import CommandSpec
 from lazytui.core.model import RunState
 from lazytui.errors import UsageError
-from lazytui.text import decode, sanitize
+from lazytui.text import sanitize
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lazytui.core.engine import Engine
+    from lazytui.core.events import Event
     from lazytui.core.live_run import LiveRun
     from lazytui.core.model import RunRecord
 
@@ -52,22 +55,45 @@ async def _run(arguments: argparse.Namespace, spec: CommandSpec) -> int:
             await engine.sample()
             hosts = [engine.least_busy(hosts).host]
             common.say(f"least busy: {hosts[0]}")
-        runs = await engine.start_runs(spec, hosts)
-        if arguments.detach:
-            return await _detach(arguments, runs)
-        show = _shown_by(arguments, len(runs))
-        interrupted = await _watch(engine, runs, show)
-        show.close()
-        return (
-            common.INTERRUPTED
-            if interrupted
-            else exit_code([run.record for run in runs], maxrc=arguments.maxrc)
-        )
+        # Caught from here on, as a run left in the journal is started by who comes next.
+        with _ctrl_c() as interrupted:
+            runs = await engine.start_runs(spec, hosts)
+            if arguments.detach:
+                return await _detach(engine, arguments, runs, interrupted)
+            show = _shown_by(arguments, hosts)
+            await _watch(engine, runs, show, interrupted)
+            show.close()
+            if interrupted.is_set():
+                return common.INTERRUPTED
+            return exit_code([run.record for run in runs], maxrc=arguments.maxrc)
 
 
-async def _detach(arguments: argparse.Namespace, runs: Sequence[LiveRun]) -> int:
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[asyncio.Event]:
+    """Give an event that Ctrl-C sets, instead of ending us."""
+    pressed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, pressed.set)
+    try:
+        yield pressed
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _detach(
+    engine: Engine,
+    arguments: argparse.Namespace,
+    runs: Sequence[LiveRun],
+    interrupted: asyncio.Event,
+) -> int:
     """Wait until every run has started, then leave them to themselves."""
-    await asyncio.gather(*(run.settled.wait() for run in runs))
+    settled = asyncio.gather(*(run.settled.wait() for run in runs))
+    asked = asyncio.ensure_future(interrupted.wait())
+    await asyncio.wait((settled, asked), return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    settled.cancel()
+    if interrupted.is_set():
+        await _interrupt(engine, [run for run in runs if not run.settled.is_set()])
     for run in runs:
         if arguments.json:
             common.print_json(as_json(run.record, b""))
@@ -76,19 +102,19 @@ async def _detach(arguments: argparse.Namespace, runs: Sequence[LiveRun]) -> int
             print(f"#{record.task_id}  {record.run_id}  {record.host}  {record.state}", end="")
             print(f"  {record.reason}" if record.reason else "")
     failed = [run.record for run in runs if run.record.state.is_final]
-    return exit_code(failed, maxrc=False)
+    return common.INTERRUPTED if interrupted.is_set() else exit_code(failed, maxrc=False)
 
 
-async def _watch(engine: Engine, runs: Sequence[LiveRun], show: _Shown) -> bool:
-    """Show output until all runs are over; True when the user interrupted."""
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, interrupted.set)
+async def _watch(
+    engine: Engine, runs: Sequence[LiveRun], show: _Shown, interrupted: asyncio.Event
+) -> None:
+    """Show output until all runs are over, or the user interrupted and was obeyed."""
     by_id = {run.run_id: run for run in runs}
-    try:
-        with engine.events.subscribe() as events:
+    with engine.events.subscribe() as events:
+        asked = asyncio.ensure_future(interrupted.wait())
+        try:
             over: set[str] = set()
-            asked = asyncio.ensure_future(interrupted.wait())
+            notices: set[str] = set()
             while len(over) < len(runs):
                 drained = asyncio.ensure_future(events.drain())
                 await asyncio.wait((drained, asked), return_when=asyncio.FIRST_COMPLETED)
@@ -96,9 +122,10 @@ async def _watch(engine: Engine, runs: Sequence[LiveRun], show: _Shown) -> bool:
                     drained.cancel()
                     await _interrupt(engine, runs)
                     for run in runs:
-                        if run.run_id not in over:
+                        if run.run_id not in over and run.record.state.is_final:
                             show.ended(run.record)
-                    return True
+                    return
+                _tell(notices, drained.result())
                 touched = {getattr(event, "run_id", "") for event in drained.result()}
                 for run_id in touched & by_id.keys() - over:
                     record = by_id[run_id].record
@@ -106,22 +133,28 @@ async def _watch(engine: Engine, runs: Sequence[LiveRun], show: _Shown) -> bool:
                     if record.state.is_final:
                         over.add(run_id)
                         show.ended(record)
+                    elif record.reason:
+                        _tell(notices, [Notice(f"{record.host}: {record.reason}")])
+        finally:
             asked.cancel()
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-    return False
+
+
+def _tell(told: set[str], events: Iterable[Event]) -> None:
+    """Tell notices on stderr, each once."""
+    for event in events:
+        if isinstance(event, Notice) and event.text not in told:
+            told.add(event.text)
+            common.say(event.text)
 
 
 async def _interrupt(engine: Engine, runs: Sequence[LiveRun]) -> None:
     """Ctrl-C goes to the commands; a second one, or ten seconds, leaves them running."""
     waiting = [run for run in runs if not run.done.is_set()]
-    common.say(f"interrupt sent to {len(waiting)} runs; again to leave them running")
+    count = f"{len(waiting)} run{'s' if len(waiting) != 1 else ''}"
+    common.say(f"interrupt sent to {count}; again to leave what runs running")
     again = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, again.set)
-    await asyncio.gather(
-        *(engine.stop_run(run.run_id, "INT") for run in waiting), return_exceptions=True
-    )
-    over = asyncio.gather(*(run.done.wait() for run in waiting))
+    over = asyncio.gather(*(_stop_and_wait(engine, run) for run in waiting), return_exceptions=True)
     left = asyncio.ensure_future(again.wait())
     await asyncio.wait((over, left), timeout=INTERRUPT_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
     over.cancel()
@@ -129,6 +162,11 @@ async def _interrupt(engine: Engine, runs: Sequence[LiveRun]) -> None:
     running = [run for run in waiting if not run.done.is_set()]
     for run in running:
         common.say(f"still running: {run.record.host} (lazytui stop {run.run_id[:8]})")
+
+
+async def _stop_and_wait(engine: Engine, run: LiveRun) -> None:
+    await engine.stop_run(run.run_id, "INT")
+    await run.done.wait()
 
 
 def exit_code(records: Sequence[RunRecord], *, maxrc: bool) -> int:
@@ -153,7 +191,7 @@ def as_json(record: RunRecord, output: bytes) -> dict[str, Any]:
         "run_id": record.run_id,
         "state": str(record.state),
         "exit_status": record.exit_status,
-        "output": decode(output),
+        "output": output.decode("utf-8", "replace"),
         "seconds": None if record.seconds is None else round(record.seconds, 3),
         "reason": record.reason or None,
     }
@@ -207,17 +245,22 @@ class _Live(_Shown):
 class _Gathered(_Shown):
     """Equal outputs together under a folded node set, when all are over."""
 
-    def __init__(self) -> None:
-        self._gather = Gather()
+    def __init__(self, hosts: Sequence[str]) -> None:
+        self._ended: dict[str, RunRecord | None] = dict.fromkeys(hosts)
 
     def ended(self, record: RunRecord) -> None:
         if record.exit_status is None:
             complain_about(record)
         else:
-            self._gather.add(sanitize(record.host), record.exit_status, output_of(record))
+            self._ended[record.host] = record
 
     def close(self) -> None:
-        common.write_output(render(self._gather.groups()))
+        gathered = Gather()
+        for host, record in self._ended.items():  # in the order asked for, not of their ends
+            if record is not None:
+                assert record.exit_status is not None
+                gathered.add(sanitize(host), record.exit_status, output_of(record))
+        common.write_output(render(gathered.groups()))
 
 
 class _Json(_Shown):
@@ -245,12 +288,12 @@ def output_of(record: RunRecord) -> bytes:
         return b""
 
 
-def _shown_by(arguments: argparse.Namespace, count: int) -> _Shown:
+def _shown_by(arguments: argparse.Namespace, hosts: Sequence[str]) -> _Shown:
     if arguments.json:
         return _Json()
     if arguments.gather:
-        return _Gathered()
-    return _Live(prefixed=count > 1)
+        return _Gathered(hosts)
+    return _Live(prefixed=len(hosts) > 1)
 
 
 def _environment(pairs: Sequence[str]) -> Mapping[str, str]:

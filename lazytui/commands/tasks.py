@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
 from lazytui.commands.run import complain_about, exit_code
-from lazytui.errors import LazytuiError, UsageError
+from lazytui.errors import AgentError, ConnectError, ConnectionLostError, UsageError
 from lazytui.text import duration_text, sanitize
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ SYMBOLS = {
 CATCH_UP_S = 6.0  # how long a listing waits for news of runs it has just adopted
 STOP_WAIT_S = 2.0  # how long `stop` waits for the end that it asked for
 POLL_S = 0.1  # how often the spool of another process's run is looked at
+ADOPT_EVERY = 10  # looks, until it is asked whether that process has died
 BLOCK = 1 << 20
 
 
@@ -98,12 +99,12 @@ def logs(arguments: argparse.Namespace) -> int:
 async def _logs(arguments: argparse.Namespace) -> int:
     async with common.engine(arguments) as engine:
         records = await _find(engine, arguments.id)
-        await engine.adopt()
+        adopted = await engine.adopt()
         many = len(records) > 1
         printers = [_Printer(record, prefixed=many) for record in records]
         if not arguments.follow:
-            live = [run for r in records if (run := engine.runs.live(r.run_id)) is not None]
-            await asyncio.gather(*(engine.runs.caught_up(run) for run in live))
+            wanted = {record.run_id for record in records}
+            await _catch_up(engine, [run for run in adopted if run.run_id in wanted])
             for printer in printers:
                 printer.print_new(final=True)
             return common.OK
@@ -113,6 +114,7 @@ async def _logs(arguments: argparse.Namespace) -> int:
 
 async def _follow(engine: Engine, printer: _Printer) -> RunRecord:
     """Print a run's output until it ends; the run may be another process's."""
+    looks = 0
     while True:
         live = engine.runs.live(printer.run_id)
         record = live.record if live else await engine.journal.record(printer.run_id)
@@ -121,7 +123,8 @@ async def _follow(engine: Engine, printer: _Printer) -> RunRecord:
         if record.state.is_final:
             complain_about(record)
             return record
-        if not live:
+        looks += 1
+        if not live and looks % ADOPT_EVERY == 0:
             await engine.adopt()  # its owner may have died meanwhile
         await asyncio.sleep(POLL_S)
 
@@ -166,9 +169,12 @@ async def _stop(arguments: argparse.Namespace) -> int:
             return_exceptions=True,
         )
         for record, answer in zip(open_runs, answers, strict=True):
-            if isinstance(answer, LazytuiError):
-                common.say(f"{record.host}: {answer}")
+            if isinstance(answer, ConnectError | ConnectionLostError):
+                common.say(f"{record.host}: not reached: {answer}")
                 code = common.NOT_REACHED
+            elif isinstance(answer, AgentError):
+                common.say(f"{record.host}: {answer}")
+                code = code or common.FAILED
             elif isinstance(answer, BaseException):
                 raise answer
             else:
@@ -194,9 +200,9 @@ async def _find(engine: Engine, text: str) -> list[RunRecord]:
     records = await engine.journal.find(text)
     if not records:
         raise UsageError(f"no task or run {text} (lazytui tasks lists them)")
-    ids = {record.run_id for record in records}
-    if len({record.task_id for record in records}) > 1:
-        raise UsageError(f"{text} fits {len(ids)} runs: give more of its id")
+    by_task = text.strip().partition("@")[0] == str(records[0].task_id)
+    if len(records) > 1 and not by_task:
+        raise UsageError(f"{text} fits {len(records)} runs: give more of its id")
     return records
 
 

@@ -142,6 +142,8 @@ class Runs:
         if not spec.command.strip():
             raise UsageError("nothing to run: the command is empty")
         name = name or spec.command.strip().splitlines()[0][:200]
+        # Bytes of the shell that are no text came as surrogates, which SQLite does not take.
+        name = name.encode("utf-8", "replace").decode()
         task_id, run_ids = await self._journal.new_task(
             name, [spec.to_step()], list(hosts), self._owner, origin
         )

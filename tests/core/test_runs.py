@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import shutil
 import subprocess
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +14,7 @@ import pytest
 
 from lazytui.core.model import HostState, RunState
 from lazytui.errors import ConnectError, UsageError
+from tests.disks import fill, small_disk
 from tests.engines import (
     ended,
     engine_on,
@@ -29,42 +28,11 @@ from tests.engines import (
 from tests.leftovers import is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lazytui.core.engine import Engine
     from lazytui.core.runs import LiveRun
     from tests.sshd import SSHFarm, SSHHost
 
 MIB = 1 << 20
-
-
-@contextmanager
-def disk(folder: Path, size: str) -> Iterator[Path]:
-    """A small disk of its own at a folder, while inside the ``with``."""
-    if os.getuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("mounting a small disk needs root")
-    folder.mkdir(parents=True, exist_ok=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "lazytui-test", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Write into a folder until its disk is full."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        for size in (65536, 4096, 1):
-            try:
-                while file.write(bytes(size)) == size:
-                    pass
-            except OSError:
-                continue
-    return ballast
 
 
 def identity(host: SSHHost, run: LiveRun) -> Path:
@@ -210,7 +178,7 @@ async def test_a_full_disk_of_the_manager_stops_no_job_and_loses_no_byte(farm: S
     paths = paths_of(farm)
 
     async with engine_on(farm) as engine:
-        with disk(paths.spool_dir, "64k"), engine.events.subscribe() as events:
+        with small_disk(paths.spool_dir, "64k"), engine.events.subscribe() as events:
             ballast = fill(paths.spool_dir)
             command = f"head -c 30000 /dev/zero | tr '\\0' y; touch {finished}; exit 5"
             run = await start(engine, "gpu01", command)
@@ -237,7 +205,7 @@ async def test_a_full_disk_under_the_journal_delays_the_end_and_changes_nothing(
     state = paths_of(farm).state_dir
     told = ""
 
-    with disk(state, "256k"):
+    with small_disk(state, "256k"):
         async with engine_on(farm) as engine:
             run = await start(engine, "gpu01", "read line <go; exit 6")
             async with asyncio.timeout(20):
@@ -261,7 +229,7 @@ async def test_a_run_does_not_start_on_a_host_whose_disk_is_full(farm: SSHFarm) 
     host = farm.add("gpu01")
     trace = host.home / "trace"
 
-    with disk(host.home / ".local/state/lazytui", "64k") as folder:
+    with small_disk(host.home / ".local/state/lazytui", "64k") as folder:
         (folder / "jobs").mkdir()
         fill(folder)
         async with engine_on(farm) as engine:
@@ -279,7 +247,7 @@ async def test_a_disk_that_fills_up_meanwhile_costs_output_and_not_the_exit_stat
 ) -> None:
     host = farm.add("gpu01")
 
-    with disk(host.home / ".local/state/lazytui", "256k"):
+    with small_disk(host.home / ".local/state/lazytui", "256k"):
         async with engine_on(farm) as engine:
             command = "head -c 1000000 /dev/zero 2>/dev/null; exit 11"
             run = await start(engine, "gpu01", command)
