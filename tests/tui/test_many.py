@@ -142,3 +142,13 @@ async def test_the_terminal_may_change_its_size_while_events_flow(tmp_path):
         await settle(pilot, "db01")
         assert "▌  db01" in text(pilot.app)
         assert len(rows(pilot.app)) == 24
+
+
+async def test_a_tick_while_the_app_leaves_harms_nothing(tmp_path):
+    engine = with_runs(lab(tmp_path))
+    async with shown(engine) as pilot:
+        await pilot.press("l")
+        screens = list(pilot.app.screen_stack)
+    for screen in screens:
+        screen.tick()
+        screen.rebuild()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from textual.screen import Screen
 
 from lazytui.tui.keymap import keys_of
-from lazytui.tui.widgets.bars import KeyBar
+from lazytui.tui.widgets.bars import Header, KeyBar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -34,6 +34,9 @@ class EngineScreen(Screen[None]):
         self.engine = context.engine
         self.clock = context.clock
         self.context = context
+        # Parts are held, not looked up: while the app leaves, they go before the screen does.
+        self.header = Header()
+        self.key_bar = KeyBar()
 
     def rebuild(self) -> None:
         """Show the engine as it is now."""
@@ -64,7 +67,7 @@ class EngineScreen(Screen[None]):
         """Show the keys that can do something now."""
         keys = [key for key in keys_of(*self.SCOPES) if key.bar]
         able = [key for key in keys if self.check_action(key.action, ()) is not False]
-        self.query_one(KeyBar).show(able)
+        self.key_bar.show(able)
 
     def open(
         self, screen: Screen[Answer], answered: Callable[[Answer | None], None] | None = None

@@ -15,7 +15,7 @@ from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
 from lazytui.tui.screens.output import OutputScreen
 from lazytui.tui.screens.question import QuestionScreen
 from lazytui.tui.screens.run_prompt import Draft, RunPrompt
-from lazytui.tui.widgets.bars import Bar, Header, KeyBar, banner_pieces
+from lazytui.tui.widgets.bars import Bar, banner_pieces
 from lazytui.tui.widgets.cells import Piece, content_of
 from lazytui.tui.widgets.host_details import (
     age_pieces,
@@ -47,22 +47,23 @@ class HostsScreen(EngineScreen):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._draft = ""
+        self.table = HostTable(self.engine.runtimes, self.clock, id="hosts")
+        self._banner = Bar(id="banner")
+        self._empty = Vertical(
+            Static(content_of(empty_pieces(sanitize(self.engine.config_path)))), id="empty"
+        )
+        self._details = Bar(id="details", classes="ruled")
+        self._status = Bar(id="status", classes="ruled")
 
     def compose(self) -> ComposeResult:
         """Lay out header, banner, table, details, status and keys."""
-        yield Header()
-        yield Bar(id="banner")
-        yield HostTable(self.engine.runtimes, self.clock, id="hosts")
-        with Vertical(id="empty"):
-            yield Static(id="empty-text")
-        yield Bar(id="details", classes="ruled")
-        yield Bar(id="status", classes="ruled")
-        yield KeyBar()
-
-    @property
-    def table(self) -> HostTable:
-        """The table of hosts."""
-        return self.query_one(HostTable)
+        yield self.header
+        yield self._banner
+        yield self.table
+        yield self._empty
+        yield self._details
+        yield self._status
+        yield self.key_bar
 
     # What is seen
 
@@ -86,34 +87,25 @@ class HostsScreen(EngineScreen):
         self._show_surroundings()
 
     def _show_surroundings(self) -> None:
-        self.query_one(Header).tabs("Hosts", counts(self.engine.runtimes.values()))
+        runtimes = self.engine.runtimes
+        self.header.tabs("Hosts", counts(runtimes.values()))
         problems = [sanitize(str(problem)) for problem in self.engine.problems]
-        banner = self.query_one("#banner", Bar)
-        banner.display = bool(problems)
+        self._banner.display = bool(problems)
         if problems:
-            banner.show((banner_pieces(problems), ()))
-        self._show_empty()
+            self._banner.show((banner_pieces(problems), ()))
+        self._empty.display = not runtimes
+        self.table.display = bool(runtimes)
         self._show_current()
-
-    def _show_empty(self) -> None:
-        empty = not self.engine.runtimes
-        self.query_one("#empty").display = empty
-        self.table.display = not empty
-        if empty:
-            self.query_one("#empty-text", Static).update(
-                content_of(empty_pieces(sanitize(self.engine.config_path)))
-            )
 
     def _show_current(self) -> None:
         runtime = self._current()
-        details = self.query_one("#details", Bar)
-        details.display = runtime is not None
+        self._details.set_class(runtime is None, "-empty")
         if runtime is not None:
             last = self._last_run(runtime.host)
             run = run_pieces(last, time_text(last, self.clock.epoch())) if last else []
             age = age_pieces(runtime, self.clock.monotonic())
-            details.show((fact_pieces(runtime), age), (place_pieces(runtime), run))
-        self.query_one("#status", Bar).show((self._waiting(), self._marked()))
+            self._details.show((fact_pieces(runtime), age), (place_pieces(runtime), run))
+        self._status.show((self._waiting(), self._marked()))
         self.show_keys()
 
     def _waiting(self) -> list[Piece]:

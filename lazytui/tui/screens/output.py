@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lazytui.text import sanitize
 from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.stopping import Stopping
-from lazytui.tui.widgets.bars import Bar, Header, KeyBar
+from lazytui.tui.widgets.bars import Bar
 from lazytui.tui.widgets.cells import Piece
 from lazytui.tui.widgets.log_view import LogView
 from lazytui.tui.widgets.run_table import outcome_pieces, state_pieces, time_text
@@ -33,24 +33,21 @@ class OutputScreen(Stopping):
     def __init__(self, context: Context, run_id: str) -> None:
         super().__init__(context)
         self.run_id = run_id
+        spool = self.record.spool
+        self.log_view = LogView(Path(spool) if spool else None, id="log")
+        self._status = Bar(id="status", classes="ruled")
 
     def compose(self) -> ComposeResult:
         """Lay out header, text, status and keys."""
-        yield Header()
-        spool = self.record.spool
-        yield LogView(Path(spool) if spool else None, id="log")
-        yield Bar(id="status", classes="ruled")
-        yield KeyBar()
+        yield self.header
+        yield self.log_view
+        yield self._status
+        yield self.key_bar
 
     @property
     def record(self) -> RunRecord:
         """The run as the engine knows it now."""
         return self.engine.runs.get(self.run_id)
-
-    @property
-    def log_view(self) -> LogView:
-        """The text."""
-        return self.query_one(LogView)
 
     def rebuild(self) -> None:
         """Show the state of the run as it is now."""
@@ -63,7 +60,7 @@ class OutputScreen(Stopping):
             Piece(sanitize(record.host)),
         ]
         state = [*state_pieces(record), Piece(f"  {time_text(record, now)}", "quiet")]
-        self.query_one(Header).way(steps, state)
+        self.header.way(steps, state)
         following = self.log_view.follow
         follow = Piece(
             "following" if following else "not following", "moves" if following else "quiet"
@@ -73,7 +70,7 @@ class OutputScreen(Stopping):
             if record.state.is_final
             else [Piece(sanitize(record.reason), "attention")]
         )
-        self.query_one("#status", Bar).show((outcome, [follow]))
+        self._status.show((outcome, [follow]))
         self.show_keys()
 
     def show_changes(self, changes: Changes) -> None:

@@ -12,14 +12,23 @@ from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
 from lazytui.tui.screens.output import OutputScreen
 from lazytui.tui.screens.stopping import Stopping
-from lazytui.tui.widgets.bars import Bar, Header, KeyBar
+from lazytui.tui.widgets.bars import Bar
 from lazytui.tui.widgets.cells import Piece, content_of
 from lazytui.tui.widgets.run_table import RunTable, counts, outcome_pieces
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from lazytui.tui.context import Context
     from lazytui.tui.messages import Changes
+
+
+EMPTY = (
+    Piece("No tasks yet\n\n", bold=True),
+    Piece("r", "keys"),
+    Piece(" on a host runs a command there: try ", "quiet"),
+    Piece("uptime"),
+)
 
 
 class TasksScreen(Stopping, EngineScreen):
@@ -31,29 +40,29 @@ class TasksScreen(Stopping, EngineScreen):
     SCOPES: ClassVar[tuple[str, ...]] = ("tasks", "tab", "list", "global")
     BINDINGS = bindings("tasks", "tab")
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.table = RunTable(self.clock, id="runs")
+        self._empty = Vertical(Static(content_of(EMPTY)), id="empty")
+        self._details = Bar(id="details", classes="ruled")
+        self._status = Bar(id="status", classes="ruled")
+
     def compose(self) -> ComposeResult:
         """Lay out header, table, details, status and keys."""
-        yield Header()
-        yield RunTable(self.clock, id="runs")
-        with Vertical(id="empty"):
-            yield Static(id="empty-text")
-        yield Bar(id="details", classes="ruled")
-        yield Bar(id="status", classes="ruled")
-        yield KeyBar()
-
-    @property
-    def table(self) -> RunTable:
-        """The table of runs."""
-        return self.query_one(RunTable)
+        yield self.header
+        yield self.table
+        yield self._empty
+        yield self._details
+        yield self._status
+        yield self.key_bar
 
     def rebuild(self) -> None:
         """Show the runs as they are now."""
         records = self.engine.runs.records(RECORDS_SHOWN)
         self.table.show(records)
         self.table.display = bool(records)
-        self.query_one("#empty").display = not records
-        self.query_one("#empty-text", Static).update(content_of(EMPTY))
-        self.query_one(Header).tabs("Tasks", counts(records))
+        self._empty.display = not records
+        self.header.tabs("Tasks", counts(records))
         self._show_current()
 
     def tick(self) -> None:
@@ -68,14 +77,13 @@ class TasksScreen(Stopping, EngineScreen):
 
     def _show_current(self) -> None:
         record = self.table.current_record
-        details = self.query_one("#details", Bar)
-        details.display = record is not None
+        self._details.set_class(record is None, "-empty")
         if record is not None:
             command = [Piece(sanitize(record.command, max_chars=500), bold=True)]
-            details.show((command, ()), (outcome_pieces(record, self.clock.epoch()), ()))
+            self._details.show((command, ()), (outcome_pieces(record, self.clock.epoch()), ()))
         total = len(self.table.keys)
         place = f"{self.table.cursor + 1} of {total}" if total else ""
-        self.query_one("#status", Bar).show(((), [Piece(place, "quiet")]))
+        self._status.show(((), [Piece(place, "quiet")]))
         self.show_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -116,11 +124,3 @@ class TasksScreen(Stopping, EngineScreen):
     def action_quit(self) -> None:
         """Leave the program."""
         self.app.exit()
-
-
-EMPTY = (
-    Piece("No tasks yet\n\n", bold=True),
-    Piece("r", "keys"),
-    Piece(" on a host runs a command there: try ", "quiet"),
-    Piece("uptime"),
-)

@@ -50,6 +50,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         """A row was opened with the mouse."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 (Textual's own word)
+        self._styles: dict[tuple[str, str | None, bool], Style] = {}
         super().__init__(id=id)
         self._keys: tuple[str, ...] = ()
         self._places: dict[str, int] = {}
@@ -215,7 +216,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen: the heading, a row, or nothing."""
         if y == 0:
-            return self._strip(self._head(), self.get_component_rich_style("line-table--head"))
+            return self._strip(self._head(), "head")
         place = self.scroll_offset.y + y - 1
         if place >= len(self._keys):
             return Strip.blank(self.size.width, self.rich_style)
@@ -227,8 +228,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
             Piece(" "),
             *self.row(key, self.columns()),
         ]
-        ground = self.get_component_rich_style("line-table--cursor") if here else self.rich_style
-        return self._strip(pieces, ground)
+        return self._strip(pieces, "cursor" if here else None)
 
     def _head(self) -> list[Piece]:
         pieces = [Piece(" " * GUTTER)]
@@ -237,15 +237,27 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
             pieces.append(Piece(" " * GAP))
         return pieces
 
-    def _strip(self, pieces: Iterable[Piece], ground: Style) -> Strip:
-        segments = [
-            Segment(text, ground + self._role_style(role) + Style(bold=bold))
-            for text, role, bold in pieces
-        ]
-        return Strip(segments).adjust_cell_length(self.size.width, ground)
+    def _strip(self, pieces: Iterable[Piece], ground: str | None) -> Strip:
+        segments = [Segment(text, self._style(role, ground, bold)) for text, role, bold in pieces]
+        rest = self._style("plain", ground, bold=False)
+        return Strip(segments).adjust_cell_length(self.size.width, rest)
 
-    def _role_style(self, role: str) -> Style:
-        return self.get_component_rich_style(f"line-table--{role}", partial=True)
+    def _style(self, role: str, ground: str | None, bold: bool) -> Style:
+        """Give the style of a role on a ground; adding styles up costs more than all the rest."""
+        known = self._styles.get((role, ground, bold))
+        if known is None:
+            under = self._component(ground, partial=False) if ground else self.rich_style
+            known = under + self._component(role, partial=True) + Style(bold=bold)
+            self._styles[role, ground, bold] = known
+        return known
+
+    def _component(self, name: str, *, partial: bool) -> Style:
+        return self.get_component_rich_style(f"line-table--{name}", partial=partial)
+
+    def notify_style_update(self) -> None:
+        """Forget the styles when the sheets or the theme changed."""
+        self._styles.clear()
+        super().notify_style_update()
 
 
 def joined(cells: Iterable[Sequence[Piece]]) -> list[Piece]:
