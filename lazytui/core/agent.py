@@ -71,7 +71,7 @@ class Agent:
         try:
             for header, payload in self._reader.feed(data):
                 self._handle(header, payload)
-        except (FrameError, KeyError, TypeError, ValueError) as error:
+        except (FrameError, KeyError, TypeError, ValueError, OverflowError) as error:
             self._fail(f"the agent speaks nonsense: {error}")
             self.close()
 
@@ -297,24 +297,25 @@ async def _why_not(
 ) -> ConnectError:
     """Find out why the agent did not start: mostly there is no Python, or an old one."""
     words = _Words()
+    token = secrets.token_hex(8)
     try:
         async with asyncio.timeout(5):
             # Valid in sh, csh and fish. `command` and quotes differ too much among them.
-            await connection.open(f"{python} -V; python3 -V; python -V; python2 -V", words)
+            asking = f"echo {token}; {python} -V; python3 -V; python -V; python2 -V"
+            await connection.open(asking, words)
             await words.done.wait()
     except (TimeoutError, ConnectionLostError):
         return ConnectError(agent.complaint() or fallback, kind="agent", retry=True)
-    versions = [
-        word
-        for line in words.text.decode("utf-8", "replace").splitlines()
-        if line.startswith("Python ")
-        for word in line.split()[1:2]
-    ]
+    lines = words.text.decode("utf-8", "replace").splitlines()
+    if token not in (line.strip() for line in lines):
+        said = next((line for line in reversed(lines) if line.strip()), "it says nothing")
+        return ConnectError(
+            f"no usable shell: {sanitize(said, max_chars=200)}", kind="shell", retry=False
+        )
+    versions = [word for line in lines if line.startswith("Python ") for word in line.split()[1:2]]
     fit = [v for v in versions if tuple(int(n) for n in v.split(".")[:2] if n.isdigit()) >= (3, 6)]
     if fit and fit[0] == versions[0]:
         return ConnectError(
             f"the agent did not start: {agent.complaint() or fallback}", kind="agent", retry=False
         )
-    if not versions and "not found" not in agent.complaint().lower() and agent.complaint():
-        return ConnectError(f"no usable shell: {agent.complaint()}", kind="shell", retry=False)
     return no_python(sanitize(versions[0], max_chars=40) if versions else "")

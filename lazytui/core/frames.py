@@ -93,7 +93,7 @@ def _parse(frame: bytes) -> tuple[Header, bytes]:
         raise FrameError("a frame without a header")
     try:
         header = json.loads(frame[:end])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # thousands of nested lists are no header
         raise FrameError("a header that is not JSON") from error
     if not isinstance(header, dict):
         raise FrameError("a header that is not an object")

@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from lazytui.core import agent as agents
-from lazytui.core.events import RuntimeChanged
+from lazytui.core.events import Notice, RuntimeChanged
 from lazytui.core.model import GpuMetrics, HostState, Metrics, RuntimeInfo
 from lazytui.errors import AgentError, ConnectError, ConnectionLostError
 from lazytui.text import sanitize
@@ -178,7 +178,8 @@ class Runtime:
                 except ConnectError as error:
                     self._become(HostState.INACTIVE, error.reason, error.kind)
                     attempts += 1
-                    await self._pause(attempts if error.retry else 0)
+                    wanted = self.persistent or self.alive_runs > 0
+                    await self._pause(attempts if error.retry and wanted else 0)
                 except Exception as error:
                     # A fault of ours with one host must not end the engine for the others.
                     log.exception("%s", self.host)
@@ -199,7 +200,11 @@ class Runtime:
         self._retry.clear()
         if self.state is HostState.LISTED:  # later tries leave the last reason to be read
             self._become(HostState.CONNECTING, self.address)
-        connection = await self._connector.connect(self.host, log=self._note)
+        try:
+            connection = await self._connector.connect(self.host, log=self._note)
+        finally:
+            for problem in self._connector.judge.news():
+                self._events.publish(Notice(problem))
         try:
             override = self._settings.for_host(self.host)
             agent, hello = await agents.start(
@@ -248,10 +253,14 @@ class Runtime:
         self._publish()
 
     async def _pause(self, attempts: int) -> None:
-        """Wait before the next attempt: with backoff and full jitter, or until asked to."""
+        """Wait before the next attempt: with backoff and full jitter, or until asked to.
+
+        Args:
+            attempts: how many have failed in a row; 0 waits until asked to.
+        """
         connect = self._settings.connect
         timeout: float | None = None
-        if attempts and (self.persistent or self.alive_runs):
+        if attempts:
             ceiling = min(connect.backoff_max_s, connect.backoff_first_s * 2 ** min(attempts, 20))
             timeout = random.uniform(connect.backoff_first_s / 2, ceiling)  # noqa: S311
             self._next_try = time.monotonic() + timeout

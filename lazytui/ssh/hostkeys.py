@@ -35,10 +35,17 @@ class HostKeyJudge:
         self._refused: dict[tuple[str, int], tuple[float, asyncssh.SSHKey]] = {}
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
         self._unsaved: list[str] = []
+        self._told: set[str] = set()
 
     def problems(self) -> tuple[str, ...]:
         """Give the lines of known_hosts files that were passed over, and keys not saved."""
         return (*self._known.problems(), *self._unsaved)
+
+    def news(self) -> tuple[str, ...]:
+        """Give the problems that were not given before, made harmless."""
+        new = [problem for problem in self.problems() if problem not in self._told]
+        self._told.update(new)
+        return tuple(sanitize(problem, max_chars=300) for problem in new)
 
     def trust(self, options: HostOptions) -> Trust:
         """Tell what is trusted for a host, by its name (or ``HostKeyAlias``)."""
