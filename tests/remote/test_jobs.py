@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,6 @@ import pytest
 from tests.remote.agent_process import new_job_id, start_time, until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.remote.agent_process import AgentProcess
     from tests.remote.conftest import StartAgent
 
@@ -161,6 +160,7 @@ def test_signals_reach_the_command_and_are_its_exit_code(
     job = agent.start("echo up; sleep 60; echo not reached")
     agent.follow(job)
     agent.event("out")
+    until_it_sleeps(agent, job)
 
     reply = agent.call("job_signal", job=job, signal=name)
 
@@ -288,9 +288,10 @@ def test_a_lot_of_output_through_a_pty_is_whole(agent: AgentProcess) -> None:
 
 @pytest.mark.parametrize(("name", "code"), [("INT", 130), ("KILL", 137)])
 def test_signals_reach_a_command_on_a_pty(agent: AgentProcess, name: str, code: int) -> None:
-    job = agent.start("echo up; sleep 60", tty=True)
+    job = agent.start("echo up; sleep 60; echo not reached", tty=True)
     agent.follow(job)
     agent.event("out")
+    until_it_sleeps(agent, job)
 
     agent.call("job_signal", job=job, signal=name)
 
@@ -414,6 +415,19 @@ def test_a_job_that_is_not_here_ends_unknown(agent: AgentProcess) -> None:
     agent.follow(new_job_id())
 
     assert agent.output()[1]["state"] == "unknown"
+
+
+def until_it_sleeps(agent: AgentProcess, job: str) -> None:
+    """Wait until the job's shell waits for its `sleep`: dash loses an INT that comes before."""
+    pid = (agent.folder(job) / "id").read_text().split()[0]
+
+    def sleeps() -> bool:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        names = [Path(f"/proc/{child}/comm").read_text().strip() for child in children]
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return names == ["sleep"] and state == "S"
+
+    until("the shell waits for its sleep", sleeps)
 
 
 def status(agent: AgentProcess, job: str) -> dict[str, object]:
