@@ -24,6 +24,7 @@ from tests.engines import (
     engine_on,
     environment,
     grown,
+    lazytui,
     lazytui_started,
     noisy,
     output,
@@ -182,6 +183,26 @@ async def test_a_killed_engine_leaves_a_run_that_only_its_host_can_call_over(
         record = await ended(run)
 
     assert (record.exit_status, output(run)) == (3, b"end\n")
+
+
+def test_one_owner_after_the_other_may_be_killed_while_output_flows(farm: SSHFarm) -> None:
+    host = farm.add("gpu01")
+    traces = host.home / "traces"
+    command, wanted = noisy(11, blocks=60, pause=0.05, status=12)
+    words = ["run", "-w", "gpu01", "--", f"echo started >>{traces}\n{command}"]
+
+    for size in (65_536, 400_000, 800_000, 1_200_000):
+        with lazytui_started(farm, *words) as owner:
+            assert owner.stdout is not None
+            while size > 0:  # what it prints is in the spool
+                size -= len(owner.stdout.read(min(size, 8192)))
+            owner.kill()
+        words = ["logs", "-f", "1"]
+    last = lazytui(farm, "logs", "-f", "1")
+
+    assert traces.read_text() == "started\n"
+    assert sha256(last.stdout) == sha256(wanted)
+    assert last.stderr == b"lazytui: gpu01: failed: exit 12\n"
 
 
 async def test_a_living_owner_keeps_its_runs(farm: SSHFarm) -> None:
