@@ -378,3 +378,78 @@ def test_a_disk_that_fills_up_keeps_the_exit_status(
 
 def test_a_disk_with_room_is_not_called_full(agent: AgentProcess) -> None:
     assert "disk_full" not in agent.run("echo hi")[1]
+
+
+# --- file systems that lack something
+
+WITHOUT_LOCKS = b"""
+import errno, sys, types
+def flock(fd, kind):
+    raise OSError(errno.ENOLCK, "No locks available")
+sys.modules["lazytui.remote.folder"].fcntl = types.SimpleNamespace(
+    flock=flock, LOCK_EX=2, LOCK_SH=1, LOCK_NB=4)
+"""
+
+WITHOUT_FIFOS = b"""
+import errno, posix
+def mkfifo(path, mode):
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+posix.mkfifo = mkfifo
+"""
+
+
+@pytest.fixture(params=[WITHOUT_LOCKS, WITHOUT_FIFOS], ids=["no locks", "no fifos"])
+def poor_agent(agent: AgentProcess, request: pytest.FixtureRequest) -> AgentProcess:
+    """An agent whose job folders lie on a file system without locks, or without FIFOs."""
+    agent.call("job_status", jobs=[])
+    assert agent.call("load", request.param, part="poor")["ok"]
+    return agent
+
+
+def test_a_poor_file_system_still_runs_jobs_once(poor_agent: AgentProcess) -> None:
+    job = poor_agent.start("echo run >>ran; sleep 0.1; echo done; exit 3")
+    assert status(poor_agent, job)["state"] == "running"
+
+    again = poor_agent.call("job_start", b"echo run >>ran", job=job)
+    poor_agent.follow(job)
+    output, end = poor_agent.output()
+
+    assert again["state"] == "already"
+    assert (output, end["rc"]) == (b"done\n", 3)
+    assert (poor_agent.home / "ran").read_text() == "run\n"
+
+
+def test_a_poor_file_system_still_tells_a_lost_job(poor_agent: AgentProcess) -> None:
+    job = poor_agent.start("sleep 0.3; echo done")
+    poor_agent.follow(job)
+
+    os.kill(int(identity(poor_agent, job)[3]), signal.SIGKILL)
+    output, end = poor_agent.output()
+
+    assert (output, end["state"]) == (b"done\n", "lost")
+
+
+def test_a_poor_file_system_still_keeps_the_status_of_a_killed_orphan(
+    poor_agent: AgentProcess,
+) -> None:
+    job = poor_agent.start("sleep 60")
+    os.kill(int(identity(poor_agent, job)[3]), signal.SIGKILL)
+    until("nobody supervises it", lambda: "unsupervised" in status(poor_agent, job))
+
+    poor_agent.call("job_signal", job=job, signal="KILL")
+
+    until("its status is written", lambda: status(poor_agent, job).get("rc") == 137)
+
+
+def test_without_locks_a_start_cut_short_is_told_when_it_cannot_be_fresh(
+    agent: AgentProcess,
+) -> None:
+    agent.call("job_status", jobs=[])
+    agent.call("load", WITHOUT_LOCKS, part="poor")
+    job = half_started(agent, "lock", "cmd", "slot", "claim")
+    assert status(agent, job)["state"] == "running"
+
+    os.utime(agent.folder(job) / "claim", (1, 1))
+
+    assert status(agent, job)["state"] == "not-started"
+    assert agent.call("job_start", b"echo hi", job=job)["state"] == "already"
