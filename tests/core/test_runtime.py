@@ -112,6 +112,11 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
+def framed(header: bytes) -> bytes:
+    """One frame without a payload."""
+    return (len(header) + 1).to_bytes(4, "big") + header + b"\n"
+
+
 # --- what is found ---------------------------------------------------------------------------
 
 
@@ -232,9 +237,10 @@ async def test_a_login_script_that_reads_our_input_is_suspected(farm: SSHFarm) -
     "nonsense",
     [
         b"\xff\xff\xff\xff",
-        b"\0\0\0\3[]\n",
-        b'\0\0\0\x10{"ev":"hello"}\n\n',
-        b'\0\0\0\x16{"id":1e999,"ev":null}\n'[:26],
+        framed(b"[]"),
+        framed(b'{"ev":"hello"}'),
+        framed(b'{"ev":"hello","python":"3","boot_id":"","os":"","cores":1e999,"memory":0}'),
+        framed(b'{"ev":"unfit","python":["\\u001b]0;"]}'),
     ],
 )
 async def test_a_host_that_speaks_nonsense_is_inactive_and_harms_nobody(
@@ -256,7 +262,8 @@ async def test_a_host_that_speaks_nonsense_is_inactive_and_harms_nobody(
         await watched.until(lambda: honest.state is HostState.ACTIVE and lying.settled)
 
         assert lying.state is HostState.INACTIVE
-        assert lying.reason.startswith("the agent ")
+        assert lying.reason.startswith(("the agent ", "no Python"))
+        assert lying.reason.isprintable()
 
 
 async def test_a_host_that_takes_no_sessions_is_inactive(farm: SSHFarm) -> None:
