@@ -134,3 +134,13 @@ async def test_a_run_without_a_spool_has_no_text(tmp_path):
         await settle(pilot, "✗ failed  refused")
         assert isinstance(pilot.app.screen, OutputScreen)
         assert "following" in text(pilot.app)
+
+
+async def test_a_run_that_the_engine_no_longer_keeps_stays_on_the_screen(tmp_path):
+    engine = with_runs(lab(tmp_path))
+    async with shown(engine) as pilot:
+        await pilot.press("l")
+        await settle(pilot, "epoch 4")
+        del engine.runs.by_id[TRAIN]
+        pilot.app.screen.rebuild()
+        await settle(pilot, "#6 python train.py")

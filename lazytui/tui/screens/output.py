@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,7 +34,8 @@ class OutputScreen(Stopping):
     def __init__(self, context: Context, run_id: str) -> None:
         super().__init__(context)
         self.run_id = run_id
-        spool = self.record.spool
+        self._record = self.engine.runs.get(run_id)
+        spool = self._record.spool
         self.log_view = LogView(Path(spool) if spool else None, id="log")
         self._status = Bar(id="status", classes="ruled")
 
@@ -46,8 +48,10 @@ class OutputScreen(Stopping):
 
     @property
     def record(self) -> RunRecord:
-        """The run as the engine knows it now."""
-        return self.engine.runs.get(self.run_id)
+        """The run as the engine knows it now; as it was, once the engine has newer ones to keep."""
+        with contextlib.suppress(KeyError):
+            self._record = self.engine.runs.get(self.run_id)
+        return self._record
 
     def rebuild(self) -> None:
         """Show the state of the run as it is now."""

@@ -238,9 +238,19 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         return pieces
 
     def _strip(self, pieces: Iterable[Piece], ground: str | None) -> Strip:
-        segments = [Segment(text, self._style(role, ground, bold)) for text, role, bold in pieces]
+        # Blanks show nothing of their role: joined with what is before them, a row is half the
+        # bytes for a slow line.
+        texts: list[str] = []
+        styles: list[Style] = []
+        for text, role, bold in pieces:
+            style = styles[-1] if styles and text.isspace() else self._style(role, ground, bold)
+            if styles and styles[-1] is style:
+                texts[-1] += text
+            else:
+                texts.append(text)
+                styles.append(style)
         rest = self._style("plain", ground, bold=False)
-        return Strip(segments).adjust_cell_length(self.size.width, rest)
+        return Strip(map(Segment, texts, styles)).adjust_cell_length(self.size.width, rest)
 
     def _style(self, role: str, ground: str | None, bold: bool) -> Style:
         """Give the style of a role on a ground; adding styles up costs more than all the rest."""
