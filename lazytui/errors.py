@@ -8,7 +8,7 @@ class LazytuiError(Exception):
 
 
 class UsageError(LazytuiError):
-    """The user asked for something that cannot be: an unknown host, a filter that does not parse."""
+    """The user asked for what cannot be: an unknown host, a filter that does not parse."""
 
 
 class InvalidRuntimeError(LazytuiError):

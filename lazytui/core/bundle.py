@@ -40,6 +40,7 @@ PART_OF_OP: Mapping[str, str | None] = MappingProxyType(
         "credit": "jobs",
         "job_signal": "jobs",
         "job_status": "jobs",
+        "job_list": "jobs",
         "job_forget": "jobs",
     }
 )

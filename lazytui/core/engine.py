@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GOODBYE_S = 2.0  # how long hosts may take to drop the jobs that have ended
-
 
 class Engine:
     """The running core. Use it as an async context manager.
@@ -123,9 +121,7 @@ class Engine:
 
     async def _end_tasks(self) -> None:
         """Cancel everything in the background and wait until it is gone."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE_S):
-                await self.runs.forget_ended()
+        await self.runs.goodbye()
         left = self.runs.driven()
         tasks = [*self._supervisors.values(), *self.runs.drivers()]
         for task in tasks:

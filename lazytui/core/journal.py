@@ -198,6 +198,10 @@ class Journal:
         """List the runs that have not ended, with their owners, the oldest first."""
         return await self._read(lambda db: db.open_runs())
 
+    async def ended(self, run_ids: Iterable[str]) -> set[str]:
+        """Give those of some runs that are known here and have ended."""
+        return await self._read(lambda db: db.ended(run_ids))
+
     async def record(self, run_id: str) -> RunRecord:
         """Give one run.
 

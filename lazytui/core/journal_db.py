@@ -168,6 +168,11 @@ class JournalDB:
             if self.claim([run.record.run_id], owner, run.owner)
         ]
 
+    def ended(self, run_ids: Iterable[str]) -> set[str]:
+        """Give those of some runs that are known here and have ended."""
+        ask = f"SELECT 1 FROM runs WHERE run_id = ? AND state IN ({_FINAL})"  # noqa: S608
+        return {run for run in run_ids if self.connection.execute(ask, (run,)).fetchone()}
+
     def record(self, run_id: str) -> RunRecord:
         """Give one run; UsageError when there is none with this id."""
         found = self._records(" WHERE r.run_id = ?", (run_id,))

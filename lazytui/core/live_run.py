@@ -122,6 +122,7 @@ class LiveRun:
         self.spec = spec
         self.runtime = runtime
         self.sent = False  # the host may have started it
+        self.followed_from = 0  # length of the spool when its output was last asked for
         self.stopping = ""  # the signal that was asked for
         self.stream: OutputStream | None = None
         self.driver: asyncio.Task[None] | None = None

@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lazytui.core.events import Notice, OutputGrew, RunChanged
+from lazytui.core.housekeeping import Housekeeper
 from lazytui.core.live_run import CommandSpec, LiveRun, OutputStream, job_id, signal_words
 from lazytui.core.model import RunRecord, RunState
 from lazytui.errors import (
@@ -47,7 +48,6 @@ STOPPING = "stopping"  # the reason of a run that another process has signalled
 NEVER_STARTED = "cancelled before it started"
 RECENT = 1000  # finished runs kept in memory
 JOURNAL_RETRY_S = 1.0
-FORGET_AFTER_S = 0.5  # job folders of many runs are dropped together, after the rush
 
 
 class Runs:
@@ -86,8 +86,7 @@ class Runs:
         self._group = group
         self._recent: dict[str, RunRecord] = {}  # newest last
         self._live: dict[str, LiveRun] = {}
-        self._to_forget: dict[Runtime, list[str]] = {}
-        self._forgetting: asyncio.Task[None] | None = None
+        self._housekeeper = Housekeeper(journal, group)
 
     # -- facts
 
@@ -113,13 +112,17 @@ class Runs:
 
     def drivers(self) -> list[asyncio.Task[None]]:
         """Give the tasks in the background, for whoever ends them."""
-        tasks = [run.driver for run in self._live.values()] + [self._forgetting]
+        tasks = [run.driver for run in self._live.values()] + [self._housekeeper.task]
         return [task for task in tasks if task is not None]
 
     async def load(self) -> None:
         """Read the recent runs from the journal."""
         for record in reversed(await self._journal.records(limit=RECENT)):
             self._recent[record.run_id] = record
+
+    async def goodbye(self) -> None:
+        """Tidy up on the hosts before the engine ends."""
+        await self._housekeeper.goodbye()
 
     # -- intents
 
@@ -345,7 +348,7 @@ class Runs:
 
     async def _follow(self, run: LiveRun, agent: Agent) -> Header:
         """Start or join the job, and stay until it is over."""
-        offset = await self._spool.size(run.run_id)
+        offset = run.followed_from = await self._spool.size(run.run_id)
         stream = run.stream = OutputStream(run, agent, self._spool, self._settings.credit_bytes)
         follow: dict[str, Any] = {
             "s": stream.number,
@@ -382,9 +385,14 @@ class Runs:
         await self._spool.flush(run.run_id)
         state = end.get("state")
         if state == "exited":
-            if await self._spool.size(run.run_id) < int(end.get("size", 0)):
+            size = await self._spool.size(run.run_id)
+            missing = int(end.get("size", 0)) - size
+            if missing > 0 and size > run.followed_from:
                 return False  # something did not arrive: read on from where the spool ends
-            await self._exited(run, int(end["rc"]), bool(end.get("disk_full")))
+            note = "the host's disk was full: output may be cut" if end.get("disk_full") else ""
+            if missing > 0:  # asked for again, and nothing came
+                note = f"the host no longer has the last {missing} bytes of output"
+            await self._exited(run, int(end["rc"]), note)
         elif state == "lost":
             await self._finish(run, RunState.LOST, None, str(end.get("reason", "")))
         elif run.record.state is RunState.QUEUED:
@@ -397,23 +405,8 @@ class Runs:
         else:
             await self._finish(run, RunState.LOST, None, "the host no longer has the job")
         # Only now: the end is in the journal, so the host's copy is no longer needed.
-        self._forget_later(run)
+        self._housekeeper.forget_later(run.runtime, run.job_id)
         return True
-
-    def _forget_later(self, run: LiveRun) -> None:
-        """Let the host drop its copy of a run soon, together with others that end just now."""
-        self._to_forget.setdefault(run.runtime, []).append(run.job_id)
-        if self._forgetting is None or self._forgetting.done():
-            self._forgetting = self._group.create_task(self._forget_soon(), name="forget jobs")
-
-    async def _forget_soon(self) -> None:
-        await asyncio.sleep(FORGET_AFTER_S)
-        await self.forget_ended()
-
-    async def forget_ended(self) -> None:
-        """Tell the hosts now which jobs they may drop; those not connected keep them."""
-        waiting, self._to_forget = self._to_forget, {}
-        await asyncio.gather(*(_forget(runtime, jobs) for runtime, jobs in waiting.items()))
 
     async def _refused(self, run: LiveRun, error: AgentError) -> None:
         """The host said no: to the start, or later to tell of the job."""
@@ -423,8 +416,7 @@ class Runs:
         else:
             await self._finish(run, RunState.LOST, None, f"the host does not tell: {text}")
 
-    async def _exited(self, run: LiveRun, status: int, disk_full: bool) -> None:
-        note = "the host's disk was full: output may be cut" if disk_full else ""
+    async def _exited(self, run: LiveRun, status: int, note: str) -> None:
         if status == 0:
             await self._finish(run, RunState.SUCCEEDED, 0, note)
             return
@@ -499,10 +491,3 @@ async def _either(*events: asyncio.Event) -> None:
 async def _signal(agent: Agent, job: str, name: str) -> str:
     answer = await agent.request("job_signal", job=job, signal=name)
     return str(answer.get("state", "sent"))
-
-
-async def _forget(runtime: Runtime, jobs: list[str]) -> None:
-    agent = runtime.agent
-    if agent is not None:
-        with contextlib.suppress(AgentError, ConnectionLostError):
-            await agent.request("job_forget", jobs=jobs)

@@ -134,6 +134,10 @@ class Jobs:
         """The states of jobs."""
         return {"jobs": {job: Folder(job).look() for job in ask["jobs"]}}
 
+    def list(self, ask: "Dict[str, Any]", payload: bytes) -> "Answer":
+        """The ids of all jobs here, whoever's: hosts may share a home, managers a host."""
+        return {"jobs": [name.decode("ascii") for name in listing(root()) if is_id(name)]}
+
     def forget(self, ask: "Dict[str, Any]", payload: bytes) -> "Answer":
         """Remove the folders of jobs that have ended, and only of those."""
         for name in listing(root()):
@@ -186,6 +190,11 @@ def working_folder(path: "Any") -> bytes:
     return bytes(wanted)
 
 
+def is_id(name: bytes) -> bool:
+    """Whether a folder's name is a job's id."""
+    return len(name) >= 32 and not name.strip(b"0123456789abcdef-")
+
+
 def listing(path: bytes) -> "Any":
     """The names in a folder, none if it is not there."""
     try:
@@ -204,5 +213,6 @@ def install(agent: "Agent") -> None:
         credit=jobs.credit,
         job_signal=jobs.signal,
         job_status=jobs.status,
+        job_list=jobs.list,
         job_forget=jobs.forget,
     )
