@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from lazytui.ssh.connection import Channel, Connection
 
 MIN_PYTHON = (3, 6)
+MAX_NUMBER = (1 << 63) - 1
+MAX_UNHEARD = 16  # events kept until somebody listens
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ class Agent:
         self._complaints = b""
         self._hello: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
         self.lost = asyncio.Event()
-        self.on_event: Callable[[Header], None] | None = None
+        self._on_event: Callable[[Header], None] | None = None
+        self._unheard: deque[Header] = deque(maxlen=MAX_UNHEARD)
         self.last_heard = asyncio.get_running_loop().time()
 
     # -- what the channel tells
@@ -96,6 +100,12 @@ class Agent:
     async def wait_hello(self) -> Hello:
         """Wait for the agent's first word."""
         return await asyncio.shield(self._hello)
+
+    def listen(self, on_event: Callable[[Header], None]) -> None:
+        """Say who is told of events, first of those that came together with the first word."""
+        self._on_event = on_event
+        while self._unheard:
+            on_event(self._unheard.popleft())
 
     async def request(self, op: str, payload: bytes = b"", **fields: Any) -> Header:
         """Ask the agent something and wait for the answer.
@@ -189,8 +199,10 @@ class Agent:
         elif event in ("hello", "unfit"):
             self._greet(header)
         elif event is not None:
-            if self.on_event is not None:
-                self.on_event(header)
+            if self._on_event is not None:
+                self._on_event(header)
+            else:
+                self._unheard.append(header)
         else:
             answer = self._answers.get(header["id"])
             if answer is not None and not answer.done():
@@ -208,8 +220,8 @@ class Agent:
                 python=sanitize(str(header["python"]), max_chars=40),
                 boot_id=sanitize(str(header["boot_id"]), max_chars=100),
                 os=sanitize(str(header["os"]), max_chars=200),
-                cores=int(header["cores"]),
-                memory=int(header["memory"]),
+                cores=whole(header["cores"]),
+                memory=whole(header["memory"]),
                 gpus=None if gpus is None else gpu_names(gpus),
                 home=sanitize(str(header.get("home", "")), max_chars=1000),
             )
@@ -261,6 +273,15 @@ async def start(connection: Connection, *, python: str, timeout_s: float) -> tup
     except BaseException:
         agent.close()
         raise
+
+
+def whole(raw: Any) -> int:
+    """Make a host's number one that can be computed with: not negative, not beyond 64 bits.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is no number.
+    """
+    return min(max(int(raw), 0), MAX_NUMBER)
 
 
 def gpu_names(raw: Any) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import random
 import time
 from array import array
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lazytui.core import agent as agents
 from lazytui.core.events import Notice, RuntimeChanged
@@ -212,9 +212,9 @@ class Runtime:
                 python=override.python,
                 timeout_s=self._settings.connect.agent_start_s,
             )
-            agent.on_event = self._on_event
             self._greet(connection, hello)
             self._agent = agent
+            agent.listen(self._on_event)
             self._become(HostState.ACTIVE, "")
             await self._stay(agent)
         finally:
@@ -341,15 +341,20 @@ def _metrics(header: Header) -> Metrics:
         return Metrics(
             at=time.monotonic(),
             cpu=_share(header["cpu"]),
-            load1=float(header["load1"]),
-            memory_used=int(header["mem_used"]),
-            memory_total=int(header["mem_total"]),
-            disk_used=int(header["disk_used"]),
-            disk_total=int(header["disk_total"]),
-            net_in=float(header["net_in"]),
-            net_out=float(header["net_out"]),
+            load1=_rate(header["load1"]),
+            memory_used=agents.whole(header["mem_used"]),
+            memory_total=agents.whole(header["mem_total"]),
+            disk_used=agents.whole(header["disk_used"]),
+            disk_total=agents.whole(header["disk_total"]),
+            net_in=_rate(header["net_in"]),
+            net_out=_rate(header["net_out"]),
             gpus=tuple(
-                GpuMetrics(sanitize(str(name), max_chars=80), _share(load), int(used), int(total))
+                GpuMetrics(
+                    sanitize(str(name), max_chars=80),
+                    _share(load),
+                    agents.whole(used),
+                    agents.whole(total),
+                )
                 for name, load, used, total in header["gpus"][:64]
             ),
         )
@@ -357,5 +362,9 @@ def _metrics(header: Header) -> Metrics:
         return Metrics(time.monotonic(), 0.0, 0.0, 0, 0, 0, 0, 0.0, 0.0)
 
 
-def _share(value: object) -> float:
-    return min(1.0, max(0.0, float(value)))  # type: ignore[arg-type]
+def _share(value: Any) -> float:
+    return min(1.0, max(0.0, float(value)))
+
+
+def _rate(value: Any) -> float:
+    return min(float(agents.MAX_NUMBER), max(0.0, float(value)))

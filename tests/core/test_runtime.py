@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import shutil
 import signal
@@ -115,6 +116,20 @@ def script(path: Path, text: str) -> Path:
 def framed(header: bytes) -> bytes:
     """One frame without a payload."""
     return (len(header) + 1).to_bytes(4, "big") + header + b"\n"
+
+
+def lies(farm: SSHFarm, answer: bytes) -> Path:
+    """Write a program that takes the place of Python on a host, and says what it likes."""
+    return script(
+        farm.root / "liar",
+        f"#!{sys.executable}\n"
+        "import re, sys\n"
+        "if '-V' in sys.argv: sys.exit()\n"
+        "marker = re.search(rb'[0-9a-f]{32}', sys.stdin.buffer.read(60))[0]\n"
+        f"sys.stdout.buffer.write(marker + {answer!r})\n"
+        "sys.stdout.flush()\n"
+        "sys.stdin.buffer.read()\n",
+    )
 
 
 # --- what is found ---------------------------------------------------------------------------
@@ -246,14 +261,7 @@ async def test_a_login_script_that_reads_our_input_is_suspected(farm: SSHFarm) -
 async def test_a_host_that_speaks_nonsense_is_inactive_and_harms_nobody(
     farm: SSHFarm, nonsense: bytes
 ) -> None:
-    liar = script(
-        farm.root / "liar",
-        f"#!{sys.executable}\n"
-        "import re, sys\n"
-        "if '-V' in sys.argv: sys.exit()\n"
-        "marker = re.search(rb'[0-9a-f]{32}', sys.stdin.buffer.read(60))[0]\n"
-        f"sys.stdout.buffer.write(marker + {nonsense!r})\n",
-    )
+    liar = lies(farm, nonsense)
     farm.add("liar")
     farm.add("honest")
 
@@ -264,6 +272,32 @@ async def test_a_host_that_speaks_nonsense_is_inactive_and_harms_nobody(
         assert lying.state is HostState.INACTIVE
         assert lying.reason.startswith(("the agent ", "no Python"))
         assert lying.reason.isprintable()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"1e400", b"-1e400", pytest.param(b"9" * 4000, id="long"), b"-7", b"NaN", b'"x"', b"[]"],
+)
+async def test_numbers_that_a_host_makes_up_can_be_computed_with(
+    farm: SSHFarm, value: bytes
+) -> None:
+    keys = b"cpu load1 mem_used mem_total disk_used disk_total net_in net_out".split()
+    pairs = b",".join(b'"%s":%s' % (key, value) for key in keys)
+    hello = b'{"ev":"hello","python":"3","boot_id":"","os":"","cores":1,"memory":1,"gpus":[]}'
+    sample = b'{"ev":"metrics",%s,"gpus":[["1e400",%s,%s,%s]]}' % (pairs, value, value, value)
+    liar = lies(farm, framed(hello) + framed(sample))
+    farm.add("liar")
+
+    async with watching(farm, "liar", pythons={"liar": str(liar)}) as watched:
+        runtime = watched.runtimes["liar"]
+        await watched.until(lambda: runtime.metrics is not None)
+
+    metrics = runtime.metrics
+    assert metrics is not None
+    assert 0 <= metrics.cpu <= 1
+    assert math.isfinite(metrics.memory_share + metrics.disk_share)
+    assert math.isfinite(metrics.load1 + metrics.net_in + metrics.net_out)
+    assert metrics.gpus_free in (0, 1)
 
 
 async def test_a_host_that_takes_no_sessions_is_inactive(farm: SSHFarm) -> None:
