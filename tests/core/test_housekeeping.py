@@ -1,4 +1,4 @@
-"""Job folders of ended runs leave their hosts: soon, later when it could not be, never too early."""
+"""Job folders of ended runs leave hosts: soon, later when it could not be, never too early."""
 
 from __future__ import annotations
 
