@@ -1,97 +1,26 @@
-"""Hosts as the engine sees them, on real sshd: found, healed by themselves, or with a reason."""
+"""Hosts as the engine sees them, on real sshd: found, or inactive with a reason."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-import os
 import shutil
-import signal
 import sys
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lazytui.core.events import EventBus, Notice
 from lazytui.core.model import HostState
-from lazytui.core.runtime import Runtime
-from lazytui.core.settings import ConnectSettings, Settings
-from lazytui.errors import ConnectError
-from lazytui.ssh.config import SSHConfig
-from lazytui.ssh.connector import Connector
-from lazytui.ssh.credentials import NobodyAsks
+from tests.core.watching import PATIENT, script, watching
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
-    from lazytui.core.events import Subscription
-    from tests.netns import NetnsLab
+    from lazytui.core.runtime import Runtime
     from tests.sshd import SSHFarm
 
 pytestmark = pytest.mark.sshd
-
-QUICK = ConnectSettings(
-    timeout_s=0.5,
-    keepalive_s=0.2,
-    keepalive_count=2,
-    backoff_first_s=0.05,
-    backoff_max_s=0.2,
-)
-PATIENT = replace(QUICK, timeout_s=10.0, keepalive_s=60.0)
-
-
-class Watched:
-    """Hosts that connect by themselves, and what is told of them."""
-
-    def __init__(self, runtimes: Mapping[str, Runtime], told: Subscription) -> None:
-        self.runtimes = runtimes
-        self.notices: list[str] = []
-        self._told = told
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for something that an event tells of."""
-        async with asyncio.timeout(30):
-            while not condition():
-                event = await self._told.get()
-                if isinstance(event, Notice):
-                    self.notices.append(event.text)
-
-    async def until_all(self, state: HostState) -> None:
-        """Wait until every host is in one state."""
-        await self.until(lambda: all(host.state is state for host in self.runtimes.values()))
-
-
-@asynccontextmanager
-async def watching(
-    farm: SSHFarm,
-    *names: str,
-    connect: ConnectSettings = PATIENT,
-    pythons: Mapping[str, str] | None = None,
-    metrics_s: float = 0.0,
-) -> AsyncIterator[Watched]:
-    """Connect to hosts and stay connected; everything is closed at the end."""
-    hosts = {name: {"python": python} for name, python in (pythons or {}).items()}
-    settings = Settings(connect=connect, hosts=hosts)
-    config = SSHConfig.load(farm.config, home=farm.home)
-    connector = Connector(config, connect, NobodyAsks(), home=farm.home)
-    events = EventBus()
-    runtimes = {name: Runtime(name, None, connector, settings, events) for name in names}
-    with events.subscribe() as told:
-        async with asyncio.TaskGroup() as group:
-            tasks = []
-            for runtime in runtimes.values():
-                runtime.persistent = True
-                runtime.set_metrics_interval(metrics_s)
-                tasks.append(group.create_task(runtime.supervise()))
-            try:
-                yield Watched(runtimes, told)
-            finally:
-                for task in tasks:
-                    task.cancel()
-        await connector.close()
 
 
 async def settle(farm: SSHFarm, name: str, **options: object) -> Runtime:
@@ -103,14 +32,6 @@ async def settle(farm: SSHFarm, name: str, **options: object) -> Runtime:
         found = runtime.state, runtime.reason
     runtime.state, runtime.reason = found
     return runtime
-
-
-def script(path: Path, text: str) -> Path:
-    """Write a program."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
 
 
 def framed(header: bytes) -> bytes:
@@ -320,205 +241,3 @@ async def test_bad_lines_of_known_hosts_are_told_once(farm: SSHFarm) -> None:
         await watched.until(lambda: watched.notices)
 
     assert watched.notices == [f"{farm.known_hosts}:1: not a known_hosts line"]
-
-
-# --- what heals by itself --------------------------------------------------------------------
-
-
-async def test_a_killed_connection_comes_back(farm: SSHFarm) -> None:
-    host = farm.add("gpu01")
-
-    async with watching(farm, "gpu01") as watched:
-        runtime = watched.runtimes["gpu01"]
-        await watched.until_all(HostState.ACTIVE)
-        host.kill_sessions()
-        await watched.until(lambda: runtime.state is HostState.STALE)
-        reason = runtime.reason
-        await watched.until_all(HostState.ACTIVE)
-        await runtime.wait_agent()
-
-    assert reason == "connection lost, connecting again"
-    assert host.connections() == 2
-
-
-async def test_a_restarted_sshd_is_connected_again(farm: SSHFarm) -> None:
-    host = farm.add("gpu01")
-
-    async with watching(farm, "gpu01", connect=replace(QUICK, timeout_s=10)) as watched:
-        runtime = watched.runtimes["gpu01"]
-        await watched.until_all(HostState.ACTIVE)
-        await asyncio.to_thread(host.stop)
-        await watched.until_all(HostState.INACTIVE)
-        reason = runtime.reason
-        with pytest.raises(ConnectError, match="refused"):
-            await runtime.reach()
-        await asyncio.to_thread(host.start)
-        await watched.until_all(HostState.ACTIVE)
-
-    assert reason == "refused"
-
-
-async def test_a_host_that_pauses_is_stale_and_the_same_connection_is_active_again(
-    farm: SSHFarm,
-) -> None:
-    host = farm.add("gpu01")
-
-    async with watching(farm, "gpu01", metrics_s=0.1) as watched:
-        runtime = watched.runtimes["gpu01"]
-        await watched.until_all(HostState.ACTIVE)
-        host.pause()
-        await watched.until_all(HostState.STALE)
-        reason = runtime.reason
-        host.resume()
-        await watched.until_all(HostState.ACTIVE)
-
-    assert reason == "no answer"
-    assert host.connections() == 1
-
-
-async def test_a_host_that_stays_silent_is_lost_and_comes_back_when_it_answers(
-    farm: SSHFarm,
-) -> None:
-    host = farm.add("gpu01")
-
-    async with watching(farm, "gpu01", connect=QUICK) as watched:
-        runtime = watched.runtimes["gpu01"]
-        await watched.until_all(HostState.ACTIVE)
-        host.pause()
-        await watched.until_all(HostState.INACTIVE)
-        reason = runtime.reason
-        host.resume()
-        await watched.until_all(HostState.ACTIVE)
-
-    assert reason == "no answer in 0.5 s"
-
-
-async def test_refused_authentication_is_not_tried_again_until_asked_to(farm: SSHFarm) -> None:
-    host = farm.add("locked", options=["AuthorizedKeysFile none"])
-
-    async with watching(farm, "locked", connect=QUICK) as watched:
-        runtime = watched.runtimes["locked"]
-        await watched.until_all(HostState.INACTIVE)
-        planned = runtime.next_try_s()
-        tried = host.connections()
-        runtime.refresh()
-        await watched.until(lambda: host.connections() == 2 and runtime.settled)
-
-    assert (planned, tried) == (None, 1)
-    assert runtime.reason == "permission denied (tried: id_ed25519)"
-
-
-async def test_a_refused_host_is_tried_again_by_itself_while_somebody_waits_for_it(
-    farm: SSHFarm,
-) -> None:
-    farm.add_refused("down")
-
-    async with watching(farm, "down", connect=replace(QUICK, backoff_first_s=30.0)) as watched:
-        await watched.until(lambda: watched.runtimes["down"].next_try_s() is not None)
-
-        assert watched.runtimes["down"].reason == "refused"
-
-
-async def test_an_agent_that_dies_comes_back_and_one_that_keeps_dying_is_not_hammered(
-    farm: SSHFarm,
-) -> None:
-    flaky = script(farm.root / "flaky", f'#!/bin/sh\nexec timeout 0.3 {sys.executable} "$@"\n')
-    host = farm.add("gpu01")
-    patient = replace(PATIENT, backoff_first_s=30.0)
-
-    async with watching(farm, "gpu01", connect=patient, pythons={"gpu01": str(flaky)}) as watched:
-        runtime = watched.runtimes["gpu01"]
-        await watched.until(lambda: runtime.next_try_s() is not None)
-
-        assert runtime.state is HostState.STALE
-    assert host.connections() == 2
-
-
-async def test_a_bastion_that_dies_takes_nobody_with_it_for_long(farm: SSHFarm) -> None:
-    gateway = farm.add("gw1")
-    inner = farm.add("inner")
-    names = [f"inner{number}" for number in range(5)]
-    for name in names:
-        farm.add_entry(name, inner.address, inner.port, client_options=["ProxyJump gw1"])
-
-    async with watching(farm, *names) as watched:
-        await watched.until_all(HostState.ACTIVE)
-        gateway.kill_sessions()
-        await watched.until(
-            lambda: any(h.state is HostState.STALE for h in watched.runtimes.values())
-        )
-        await watched.until(lambda: inner.connections() == 10)
-        await watched.until_all(HostState.ACTIVE)
-
-    assert gateway.connections() == 2
-
-
-@pytest.mark.netns
-async def test_a_short_cut_of_the_link_is_survived_by_the_same_connection(
-    farm: SSHFarm, netns: NetnsLab
-) -> None:
-    host = netns.add("node1")
-
-    async with watching(farm, "node1", metrics_s=0.1) as watched:
-        await watched.until_all(HostState.ACTIVE)
-        netns.cut("node1")
-        await watched.until_all(HostState.STALE)
-        netns.heal("node1")
-        await watched.until_all(HostState.ACTIVE)
-
-    assert host.connections() == 1
-
-
-@pytest.mark.netns
-async def test_a_long_cut_of_the_link_ends_in_a_new_connection(
-    farm: SSHFarm, netns: NetnsLab
-) -> None:
-    host = netns.add("node1")
-
-    async with watching(farm, "node1", connect=QUICK) as watched:
-        await watched.until_all(HostState.ACTIVE)
-        netns.cut("node1")
-        await watched.until_all(HostState.INACTIVE)
-        reason = watched.runtimes["node1"].reason
-        netns.heal("node1")
-        await watched.until_all(HostState.ACTIVE)
-
-    assert reason in ("no answer in 0.5 s", "no route to host")
-    assert host.connections() >= 2
-
-
-# --- what is left ----------------------------------------------------------------------------
-
-
-@pytest.mark.leaves_nothing
-async def test_leaving_ends_the_agents_and_leaves_no_task_and_no_file(farm: SSHFarm) -> None:
-    names = ["gpu01", "gpu02"]
-    for name in names:
-        farm.add(name)
-    await settle(farm, "gpu01")  # what is loaded once, is loaded
-    tasks, descriptors = asyncio.all_tasks(), len(os.listdir("/proc/self/fd"))
-
-    async with watching(farm, *names, metrics_s=0.1) as watched:
-        await watched.until_all(HostState.ACTIVE)
-
-    async with asyncio.timeout(10):
-        while any(host.session_pids() for host in farm.hosts.values()):
-            await asyncio.sleep(0.02)
-        while asyncio.all_tasks() != tasks or len(os.listdir("/proc/self/fd")) > descriptors:
-            await asyncio.sleep(0.02)
-    assert farm.leftovers() == []
-
-
-async def test_an_agent_killed_on_its_host_is_started_again(farm: SSHFarm) -> None:
-    host = farm.add("gpu01")
-
-    async with watching(farm, "gpu01") as watched:
-        await watched.until_all(HostState.ACTIVE)
-        for session in host.sshd.sessions():
-            for child in session.children(recursive=True):
-                if not child.name().startswith("sshd"):
-                    child.send_signal(signal.SIGKILL)
-        await watched.until(lambda: watched.runtimes["gpu01"].state is HostState.STALE)
-        await watched.until_all(HostState.ACTIVE)
-
-    assert host.connections() == 2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import os
+import subprocess
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,8 @@ from lazytui.ssh.connector import Connector
 from lazytui.ssh.credentials import NobodyAsks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from lazytui.ssh.connection import Connection
     from lazytui.ssh.credentials import Asker, Question
@@ -105,3 +108,22 @@ async def refusal(connector: Connector, host: str) -> ConnectError:
     with pytest.raises(ConnectError) as caught:
         await reach(connector, host)
     return caught.value
+
+
+@contextmanager
+def ssh_agent(folder: Path, *keys: Path) -> Iterator[Path]:
+    """Run a real ssh-agent that holds some keys; gives its socket."""
+    path = folder / "agent.sock"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.PIPE)
+    assert agent.stdout is not None
+    agent.stdout.readline()  # it listens before it tells so
+    try:
+        for key in keys:
+            adding = ["ssh-add", "-q", str(key)]
+            environment = {**os.environ, "SSH_AUTH_SOCK": str(path)}
+            subprocess.run(adding, env=environment, check=True, capture_output=True)
+        yield path
+    finally:
+        agent.terminate()
+        agent.wait()
+        agent.stdout.close()
