@@ -6,13 +6,13 @@ import asyncio
 import logging
 import random
 import time
-from array import array
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from lazytui.core import agent as agents
 from lazytui.core.events import Notice, RuntimeChanged
 from lazytui.core.model import GpuMetrics, HostState, Metrics, RuntimeInfo
+from lazytui.core.series import Series
 from lazytui.errors import AgentError, ConnectError, ConnectionLostError
 from lazytui.text import sanitize
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HISTORY = 60  # samples kept for sparklines
 GPU_WAIT_S = 10.0
 STABLE_S = 30.0  # a connection that lasted so long starts the backoff anew
 
@@ -69,7 +68,8 @@ class Runtime:
         self.route: tuple[str, ...] = ()
         self.log: deque[str] = deque(maxlen=50)
         self.persistent = False  # go on trying although nobody waits
-        self._cpu = array("f")
+        self.series = Series()
+        self.attempts = 0  # in a row without success
         self._connector = connector
         self._settings = settings
         self._events = events
@@ -77,6 +77,7 @@ class Runtime:
         self._change = asyncio.Event()
         self._retry = asyncio.Event()
         self._next_try: float | None = None
+        self._last_try: float | None = None
         self._metrics_interval = 0.0
         self._gpus_known = asyncio.Event()
         self._running = False
@@ -86,7 +87,7 @@ class Runtime:
     @property
     def cpu_history(self) -> Sequence[float]:
         """Shares of cpu use, 0 to 1, newest last, one a metrics interval."""
-        return self._cpu
+        return self.series.of("cpu")
 
     @property
     def agent(self) -> Agent | None:
@@ -117,6 +118,15 @@ class Runtime:
     def next_try_s(self) -> float | None:
         """Seconds until the next attempt by itself, or None when there will be none."""
         return None if self._next_try is None else max(0.0, self._next_try - time.monotonic())
+
+    def last_try_s(self) -> float | None:
+        """Seconds since the last attempt began, or None before the first."""
+        return None if self._last_try is None else max(0.0, time.monotonic() - self._last_try)
+
+    @property
+    def jumps(self) -> tuple[str, ...]:
+        """The hosts that the way leads through, as the ssh config names them, nearest first."""
+        return self.options.proxy_jump
 
     # -- what others wait for
 
@@ -170,16 +180,15 @@ class Runtime:
         if self._running:
             return
         self._running = True
-        attempts = 0
         try:
             while True:
                 try:
                     await self._session()
                 except ConnectError as error:
                     self._become(HostState.INACTIVE, error.reason, error.kind)
-                    attempts += 1
+                    self.attempts += 1
                     wanted = self.persistent or self.alive_runs > 0
-                    await self._pause(attempts if error.retry and wanted else 0)
+                    await self._pause(self.attempts if error.retry and wanted else 0)
                 except Exception as error:
                     # A fault of ours with one host must not end the engine for the others.
                     log.exception("%s", self.host)
@@ -188,15 +197,16 @@ class Runtime:
                 else:
                     lasted = time.monotonic() - self.since
                     self._become(HostState.STALE, "connection lost, connecting again", "lost")
-                    attempts = 0 if lasted > STABLE_S else attempts + 1
-                    if attempts > 1:  # up and down again: the first time is not waited for
-                        await self._pause(attempts)
+                    self.attempts = 0 if lasted > STABLE_S else self.attempts + 1
+                    if self.attempts > 1:  # up and down again: the first time is not waited for
+                        await self._pause(self.attempts)
         finally:
             self._running = False
 
     async def _session(self) -> None:
         """Connect, start the agent, and stay until the connection is lost."""
         self._next_try = None
+        self._last_try = time.monotonic()
         self._retry.clear()
         if self.state is HostState.LISTED:  # later tries leave the last reason to be read
             self._become(HostState.CONNECTING, self.address)
@@ -300,9 +310,7 @@ class Runtime:
             self._publish()
         elif header["ev"] == "metrics":
             self.metrics = _metrics(header)
-            self._cpu.append(self.metrics.cpu)
-            if len(self._cpu) > HISTORY:
-                del self._cpu[0]
+            self.series.add(self.metrics)
             if self.state is HostState.STALE:
                 self._become(HostState.ACTIVE, "")
             else:
