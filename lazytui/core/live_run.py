@@ -141,6 +141,16 @@ class LiveRun:
         return job_id(self.record.run_id)
 
 
+async def either(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
 def job_id(run_id: str) -> str:
     """Give the id of the job of a run's one step on the host."""
     return f"{run_id}-0"

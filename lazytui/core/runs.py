@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from lazytui.core.events import Notice, OutputGrew, RunChanged
 from lazytui.core.housekeeping import Housekeeper
-from lazytui.core.live_run import CommandSpec, LiveRun, OutputStream, job_id, signal_words
+from lazytui.core.live_run import CommandSpec, LiveRun, OutputStream, either, signal_words
 from lazytui.core.model import RunRecord, RunState
+from lazytui.core.run_stop import SIGNALS, STOPPING, stop_foreign, stop_live
 from lazytui.errors import (
     AgentError,
     ConnectError,
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SIGNALS = ("INT", "TERM", "KILL", "HUP", "QUIT", "USR1", "USR2")
-ENDING = frozenset(("INT", "TERM", "KILL", "HUP", "QUIT"))  # whoever sends one wants the end
-STOPPING = "stopping"  # the reason of a run that another process has signalled
 NEVER_STARTED = "cancelled before it started"
 RECENT = 1000  # finished runs kept in memory
 JOURNAL_RETRY_S = 1.0
@@ -204,7 +202,7 @@ class Runs:
 
         Args:
             run_id: the run.
-            name: one of :data:`SIGNALS`.
+            name: one of :data:`lazytui.core.run_stop.SIGNALS`.
 
         Returns:
             What happened, in a word: ``sent``, ``ended``, ``cancelled``, ``stale``, ``rebooted``.
@@ -221,39 +219,8 @@ class Runs:
             record = await self._journal.record(run_id)
             if record.state.is_final:
                 return "ended"
-            return await self._stop_foreign(record, name)
-        if name in ENDING or not run.sent:
-            run.stopping = name
-        if not run.sent:
-            run.abandoned.set()
-            return "cancelled"
-        answer = ""
-        try:
-            agent = await run.runtime.reach()
-            await _either(run.settled, agent.lost)  # what has not started cannot be signalled
-            if run.done.is_set():
-                return "cancelled" if run.record.state is RunState.CANCELLED else "ended"
-            answer = await _signal(agent, run.job_id, name)
-        except ConnectionLostError:
-            answer = "sent"  # perhaps
-            raise
-        finally:
-            if answer != "sent":
-                run.stopping = ""  # however it ends, it was not by us
-        return answer
-
-    async def _stop_foreign(self, record: RunRecord, name: str) -> str:
-        """Stop a run that another living process drives: it learns of it from the journal."""
-        agent = await self._runtime_of(record.host).reach()
-        if name in ENDING:
-            await self._journal.update_run(record.run_id, reason=f"{STOPPING} ({name})")
-        answer = ""
-        try:
-            answer = await _signal(agent, job_id(record.run_id), name)
-        finally:
-            if answer != "sent":
-                await self._journal.update_run(record.run_id, reason=record.reason)
-        return answer
+            return await stop_foreign(self._journal, self._runtime_of(record.host), record, name)
+        return await stop_live(run, name)
 
     async def caught_up(self, run: LiveRun) -> None:
         """Wait until it is known here what the host knows of a run at this moment.
@@ -263,7 +230,7 @@ class Runs:
         """
         with contextlib.suppress(AgentError, ConnectError, ConnectionLostError):
             agent = await run.runtime.reach()
-            await _either(run.settled, agent.lost)
+            await either(run.settled, agent.lost)
             if run.done.is_set():
                 return
             answer = await agent.request("job_status", jobs=[run.job_id])
@@ -476,18 +443,3 @@ class Runs:
         if run is not None and run.stream is not None:
             run.stream.written(written)
         self._events.publish(OutputGrew(run_id, size))
-
-
-async def _either(*events: asyncio.Event) -> None:
-    """Wait until one of the events is set."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
-async def _signal(agent: Agent, job: str, name: str) -> str:
-    answer = await agent.request("job_signal", job=job, signal=name)
-    return str(answer.get("state", "sent"))
