@@ -8,20 +8,25 @@ any line costs the same, and a line of any length is as cheap as a short one.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LINE_CAP = 4096  # bytes of one line that are given out; the rest stays in the file
 _BLOCK = 32 * 1024
 _READ = 1024 * 1024  # bytes in memory at once while indexing
 _KEPT_BLOCKS = 4  # a window of lines lies in one or two
+_NEWLINE = re.compile(rb"\n")
+_NEWLINE_OR_RETURN = re.compile(rb"\n|\r(?!\n)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,12 @@ class RawLine:
 
     ``data`` is at most :data:`LINE_CAP` bytes, ``cut`` how many bytes follow that are not in it.
     Of a long line that goes back to its start (carriage returns of a progress bar) ``data`` is
-    the latest state, and nothing is cut.
+    the latest state, and nothing is cut. ``start`` is where the line begins in the file.
     """
 
     data: bytes
     cut: int = 0
+    start: int = field(default=0, compare=False)
 
 
 class LineIndex:
@@ -47,17 +53,25 @@ class LineIndex:
         path: the file.
         last_bytes: begin with the first line that starts in the last so many bytes, to show the
             end of a large file at once. If no line starts there, begin inside the last one.
+        returns_end_lines: take each carriage return for the end of a line, so that every state
+            of a progress bar is a line of its own.
 
     Raises:
         OSError: the file cannot be opened.
     """
 
-    def __init__(self, path: Path, *, last_bytes: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, last_bytes: int | None = None, returns_end_lines: bool = False
+    ) -> None:
         self.path = path
+        # A return ends a line unless a newline follows: that takes a look at one byte more.
+        self.returns_end_lines = returns_end_lines
+        self._line_end = _NEWLINE_OR_RETURN if returns_end_lines else _NEWLINE
         self._file = path.open("rb", buffering=0)
         self._fd = self._file.fileno()
         self._lock = threading.Lock()
-        self._extending = self._closed = False
+        self._users = 0  # threads that read now
+        self._closed = False
         self._kept: OrderedDict[int, tuple[int, array[int]]] = OrderedDict()
         self._before = array("Q")  # lines that end before each block
         self._ended = 0  # lines that end in what was indexed
@@ -90,21 +104,30 @@ class LineIndex:
         Raises:
             OSError: the file cannot be read.
         """
-        with self._lock:
-            if self._closed:
+        with self.held() as file:
+            if file is None:
                 return False
-            self._extending = True
-        try:
-            size = os.fstat(self._fd).st_size
+            size = os.fstat(file).st_size
             stop = min(size, self._end + max_bytes)
             while self._end < stop and self._index_up_to(stop):
                 pass
             return stop < size
+
+    @contextmanager
+    def held(self) -> Iterator[int | None]:
+        """Keep the file open while a thread reads from it: its descriptor; None once closed."""
+        with self._lock:
+            if not self._closed:
+                self._users += 1
+            file = None if self._closed else self._fd
+        try:
+            yield file
         finally:
-            with self._lock:
-                self._extending = False
-                if self._closed:
-                    self._file.close()
+            if file is not None:
+                with self._lock:
+                    self._users -= 1
+                    if self._closed and not self._users:
+                        self._file.close()
 
     def is_outdated(self) -> bool:
         """True if the path leads to another file now, or the file became shorter."""
@@ -141,6 +164,14 @@ class LineIndex:
             begin = following
         return lines
 
+    def start_of(self, number: int) -> int:
+        """The byte offset at which a line starts; the end of the index for one not known."""
+        with self._lock:
+            if self._closed or number > self._ended:
+                return self._end
+            end = self._end
+        return self._start_of(number, end)
+
     def line_at(self, offset: int) -> int:
         """The number of the line that has the byte at ``offset``, which is indexed."""
         block, inside = divmod(offset - self.start, _BLOCK)
@@ -150,10 +181,10 @@ class LineIndex:
         return self._before[block] + bisect_left(positions, inside)
 
     def close(self) -> None:
-        """Close the file; a running :meth:`extend` ends first, without being waited for."""
+        """Close the file; whoever holds it ends first, without being waited for."""
         with self._lock:
             self._closed = True
-            if not self._extending:
+            if not self._users:
                 self._file.close()
 
     def _first_start(self, last_bytes: int) -> int:
@@ -161,27 +192,38 @@ class LineIndex:
         if size <= last_bytes:
             return 0
         tail = os.pread(self._fd, last_bytes, size - last_bytes)
-        newline = tail.find(b"\n", 0, len(tail) - 1)
-        return size - last_bytes + newline + 1
+        found = self._line_end.search(tail, 0, len(tail) - 1)
+        return size - last_bytes + (found.end() if found else 0)
 
     def _index_up_to(self, stop: int) -> bool:
         """Index one read's worth, ending at a block's edge if it can; False at the file's end."""
         position = self._end - self.start
-        data = os.pread(self._fd, min(stop - self._end, _READ - position % _BLOCK), self._end)
+        size = min(stop - self._end, _READ - position % _BLOCK)
+        data = os.pread(self._fd, size + self.returns_end_lines, self._end)
+        size = min(size, len(data))
+        if self.returns_end_lines and size == len(data) and data.endswith(b"\r"):
+            size -= 1  # whether it ends a line is not known yet
         ended, before, done = self._ended, [], 0
-        while done < len(data):
-            room = _BLOCK - (position + done) % _BLOCK
-            if room == _BLOCK:
+        while done < size:
+            room = min(_BLOCK - (position + done) % _BLOCK, size - done)
+            if (position + done) % _BLOCK == 0:
                 before.append(ended)
-            ended += data.count(b"\n", done, done + room)
+            ended += self._ends_in(data, done, done + room)
             done += room
-        if data:
+        if size > 0:
             with self._lock:
                 self._before.extend(before)
                 self._ended = ended
-                self._end += len(data)
-                self._whole = data.endswith(b"\n")
-        return bool(data)
+                self._end += size
+                self._whole = self._ends_in(data, size - 1, size) == 1
+        return size > 0
+
+    def _ends_in(self, data: bytes, begin: int, end: int) -> int:
+        """How many lines end in a piece of ``data``."""
+        count = data.count(b"\n", begin, end)
+        if self.returns_end_lines:
+            count += data.count(b"\r", begin, end) - data.count(b"\r\n", begin, end + 1)
+        return count
 
     def _start_of(self, number: int, end: int) -> int:
         """Where line ``number`` starts, at most the number of ended lines."""
@@ -200,12 +242,9 @@ class LineIndex:
         size = min(_BLOCK, end - offset)
         known_size, positions = self._kept.get(block, (0, array("H")))
         if known_size < size:
-            data = os.pread(self._fd, size, offset)
-            positions = array("H")
-            position = data.find(b"\n")
-            while position >= 0:
-                positions.append(position)
-                position = data.find(b"\n", position + 1)
+            data = os.pread(self._fd, size + self.returns_end_lines, offset)
+            found = (match.start() for match in self._line_end.finditer(data))
+            positions = array("H", (position for position in found if position < size))
             self._kept[block] = (size, positions)
             if len(self._kept) > _KEPT_BLOCKS:
                 self._kept.popitem(last=False)
@@ -214,13 +253,14 @@ class LineIndex:
 
     def _read_line(self, start: int, length: int) -> RawLine:
         if length <= LINE_CAP:
-            return RawLine(os.pread(self._fd, max(0, length), start).removesuffix(b"\r"))
+            data = os.pread(self._fd, max(0, length), start).removesuffix(b"\r")
+            return RawLine(data, start=start)
         tail = os.pread(self._fd, LINE_CAP, start + length - LINE_CAP).removesuffix(b"\r")
         _, back, latest = tail.partition(b"\r")
         if back:
-            return RawLine(latest)
+            return RawLine(latest, start=start)
         head = _whole_characters(os.pread(self._fd, LINE_CAP, start))
-        return RawLine(head, length - len(head))
+        return RawLine(head, length - len(head), start)
 
 
 def _whole_characters(data: bytes) -> bytes:
