@@ -13,6 +13,7 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from lazytui.core.arrivals import ArrivalWriter
 from lazytui.core.events import EventBus, GroupsChanged, Notice, QuestionsChanged
 from lazytui.core.journal import Journal, owner_alive, owner_me
 from lazytui.core.live_run import CommandSpec
@@ -85,6 +86,7 @@ class Engine:
         self._others: dict[str, Runtime] = {}
         self.journal: Journal
         self.runs: Runs
+        self._arrivals: ArrivalWriter
 
     async def __aenter__(self) -> Self:
         _raise_file_limit()
@@ -99,6 +101,7 @@ class Engine:
                 on_growth=self._grew,
                 on_trouble=self._notice,
             )
+            self._arrivals = await stack.enter_async_context(ArrivalWriter(self.paths.spool_dir))
             await stack.enter_async_context(spool)
             stack.push_async_callback(self._end_tasks)
             await self._group.__aenter__()
@@ -305,6 +308,7 @@ class Engine:
     # -- inside
 
     def _grew(self, run_id: str, size: int, written: int) -> None:
+        self._arrivals.note(run_id, size)
         self.runs.output_grew(run_id, size, written)
 
     def _notice(self, text: str) -> None:
