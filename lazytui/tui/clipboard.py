@@ -68,7 +68,7 @@ def _keep(data: bytes, path: Path) -> str:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(path, flags, 0o600), "wb") as file:
+        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
             file.write(data)
     except OSError as error:
         return f"no file has it: {path.name}: {error.strerror}"
