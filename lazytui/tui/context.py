@@ -124,9 +124,17 @@ class Clock:
     epoch: Callable[[], float] = time.time
 
 
+@dataclass(slots=True)
+class Drafts:
+    """What was typed and not sent yet, for the time when its sheet is opened again."""
+
+    command: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """All that a screen is made from."""
 
     engine: EngineView
     clock: Clock = field(default_factory=Clock)
+    drafts: Drafts = field(default_factory=Drafts)

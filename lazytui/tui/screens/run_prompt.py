@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Vertical
 from textual.widgets import Input
 
+from lazytui.core.model import HostState
 from lazytui.core.where import fold
 from lazytui.text import sanitize
 from lazytui.tui.keymap import bindings
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.app import ComposeResult
+
+    from lazytui.tui.context import Context
+    from lazytui.tui.screens.base import EngineScreen
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +104,38 @@ class RunPrompt(Sheet[Draft]):
     def action_back(self) -> None:
         """Leave; the text comes back next time."""
         self.leave(Draft(self.query_one(Input).value, submitted=False))
+
+
+def ask_run(
+    screen: EngineScreen, context: Context, hosts: Sequence[str], command: str = ""
+) -> None:
+    """Ask what to run on hosts, run it, and show what comes of it.
+
+    Args:
+        screen: the screen it is asked from.
+        context: of the app.
+        hosts: where it shall run.
+        command: what is in the field at first; by default what was left there last time.
+    """
+    runtimes = context.engine.runtimes
+    down = [h for h in hosts if h not in runtimes or runtimes[h].state is not HostState.ACTIVE]
+
+    def decided(draft: Draft | None) -> None:
+        context.drafts.command = draft.text if draft and not draft.submitted else ""
+        if draft and draft.submitted:
+            screen.intend(_run(screen, context, draft.text, hosts), "run")
+
+    screen.open(RunPrompt(hosts, down, command or context.drafts.command), decided)
+
+
+async def _run(screen: EngineScreen, context: Context, command: str, hosts: Sequence[str]) -> None:
+    records = await context.engine.run_command(command, hosts)
+    # Whoever went elsewhere in the meantime is not called back.
+    if not screen.is_current or not records:
+        return
+    if len(records) == 1:
+        from lazytui.tui.screens.output import OutputScreen
+
+        screen.open(OutputScreen(context, records[0].run_id))
+    else:
+        await screen.app.run_action("view_tasks")
