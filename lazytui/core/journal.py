@@ -8,7 +8,6 @@ hosts cost a few commits and not 1,000.
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import sqlite3
 import threading
@@ -19,6 +18,7 @@ from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
+from lazytui.core import audit
 from lazytui.core.journal_db import (
     GroupRecord,
     JournalDB,
@@ -35,13 +35,14 @@ from lazytui.core.journal_file import (
     open_for_writing,
     same_file,
 )
-from lazytui.core.owner import owner_alive, owner_me
+from lazytui.core.owner import owner_alive, owner_me, user_name
 from lazytui.errors import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from lazytui.core.audit import AuditRecord
     from lazytui.core.model import RunRecord, RunState
 
 __all__ = [
@@ -164,7 +165,7 @@ class Journal:
         Returns:
             The number of the task, and the ids of its runs in the order of ``hosts``.
         """
-        who = _user_name() if user is None else user
+        who = user_name() if user is None else user
         return await self._change(
             lambda db: db.new_task(name, steps, hosts, owner=owner, origin=origin, user=who)
         )
@@ -275,6 +276,24 @@ class Journal:
     async def groups(self) -> list[GroupRecord]:
         """List the groups by name."""
         return await self._read(lambda db: db.groups())
+
+    # --- what was done ---
+
+    async def add_audit(self, record: AuditRecord) -> None:
+        """Note what somebody did."""
+        await self._change(lambda db: audit.write(db.connection, record))
+
+    async def audit(self, limit: int) -> list[AuditRecord]:
+        """List what was done, the newest first, with what came of it by now."""
+        return await self._read(lambda db: audit.read(db.connection, limit))
+
+    async def forget(self, task_ids: Iterable[int]) -> list[str]:
+        """Remove tasks that are over, with their runs; give the ids of those runs.
+
+        What was done stays known: see :meth:`audit`.
+        """
+        wanted = list(task_ids)
+        return await self._change(lambda db: audit.forget(db.connection, wanted))
 
     # --- on the loop ---
 
@@ -406,10 +425,3 @@ class Journal:
     def _on_loop(self, call: Callable[..., None], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(call, *arguments)
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # an account without a name, as in some containers
-        return str(os.getuid())

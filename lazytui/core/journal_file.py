@@ -16,9 +16,7 @@ from lazytui.errors import JournalError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
+_TASKS_AND_GROUPS = """
 CREATE TABLE tasks (
     task_id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
@@ -60,6 +58,25 @@ CREATE TABLE groups (
     created REAL NOT NULL
 ) WITHOUT ROWID;
 """
+
+_AUDIT = """
+CREATE TABLE audit (
+    audit_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    who TEXT NOT NULL,
+    what TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    hosts TEXT NOT NULL,
+    result TEXT NOT NULL,
+    task_id INTEGER
+);
+CREATE INDEX audit_of_task ON audit (task_id) WHERE task_id IS NOT NULL;
+"""
+
+# What leads from each version of the schema to the next; a new file takes all of these steps.
+# A step that was released never changes.
+_STEPS = (_TASKS_AND_GROUPS, _AUDIT)
+SCHEMA_VERSION = len(_STEPS)
 
 # Reading every page takes about 1 ms a megabyte; beyond this a corrupt page is met when used.
 _CHECKED_WHOLE_BYTES = 32 * 1024 * 1024
@@ -215,8 +232,9 @@ def _open(path: Path, patience_s: float, suspect: bool) -> tuple[sqlite3.Connect
                 raise error
         notices = _choose_mode(path, connection)
         connection.execute("PRAGMA synchronous = NORMAL")
-        if version == 0:
-            script = f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+        if version < SCHEMA_VERSION:
+            steps = "".join(_STEPS[version:])
+            script = f"BEGIN IMMEDIATE;{steps}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
             connection.executescript(script)
     except BaseException:
         connection.close()

@@ -5,6 +5,7 @@ An owner is the text ``pid:start:boot``. A process id alone is reused, after a r
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 
@@ -26,6 +27,14 @@ def owner_alive(owner: str) -> bool:
     if not (pid.isascii() and pid.isdigit()) or boot != _boot_id():
         return False
     return bool(start) and _start(int(pid)) == start
+
+
+def user_name() -> str:
+    """Give the name of the user of this process; an account without one is its number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as in some containers
+        return str(os.getuid())
 
 
 def _start(pid: int) -> str:
