@@ -153,8 +153,8 @@ def _count_lines(data: bytes, word: bytes) -> int:
         if after < 0:
             break
         if count == _FEW:
-            rest = re.compile(re.escape(word) + rb"[^\n]*")
-            return count + len(rest.findall(data, after))
+            rest_of_line = re.compile(re.escape(word) + rb".*")
+            return count + len(rest_of_line.findall(data, after))
         found = data.find(word, after)
     return count
 

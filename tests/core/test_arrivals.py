@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lazytui.core import arrivals
 from lazytui.core.arrivals import RECORD, ArrivalTimes, ArrivalWriter, times_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 
 class Clock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +15,9 @@ from lazytui.core.lines import LineIndex
 from lazytui.core.matches import MatchIndex
 from lazytui.core.search import parse_query
 from lazytui.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ALL = 2**62
 
