@@ -7,10 +7,9 @@ in the journal the result is read from them, and when they are forgotten it is w
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from lazytui.core.model import RunState
 from lazytui.core.owner import user_name
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Sequence
 
 _FINAL = ", ".join(f"'{state.value}'" for state in RunState if state.is_final)
@@ -113,16 +113,18 @@ def read(connection: sqlite3.Connection, limit: int) -> list[AuditRecord]:
         " ORDER BY audit_id DESC LIMIT ?",
         (limit,),
     ).fetchall()
-    open_tasks = [row[6] for row in rows if row[2] == Deed.RUN_STARTED and not row[5] and row[6]]
-    results = _results(connection, min(open_tasks), max(open_tasks)) if open_tasks else {}
+    lines = [AuditRecord(*row) for row in rows]
+    tasks = [line.task_id for line in lines if line.task_id and _is_open(line)]
+    results = _results(connection, min(tasks), max(tasks)) if tasks else {}
     return [
-        AuditRecord(
-            *row[:5],
-            result=row[5] or (results.get(row[6], "") if row[2] == Deed.RUN_STARTED else ""),
-            task_id=row[6],
-        )
-        for row in rows
+        replace(line, result=results.get(line.task_id or 0, "")) if _is_open(line) else line
+        for line in lines
     ]
+
+
+def _is_open(line: AuditRecord) -> bool:
+    """Whether what came of it stands with the runs."""
+    return line.what == Deed.RUN_STARTED and not line.result
 
 
 def forget(connection: sqlite3.Connection, task_ids: Iterable[int]) -> list[str]:

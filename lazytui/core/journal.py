@@ -8,7 +8,6 @@ hosts cost a few commits and not 1,000.
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import threading
 import time
@@ -39,6 +38,7 @@ from lazytui.core.owner import owner_alive, owner_me, user_name
 from lazytui.errors import JournalError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
