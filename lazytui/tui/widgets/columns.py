@@ -17,6 +17,7 @@ class Column:
             have the same; 0 never goes.
         grow_to: cells it may grow to when there is room.
         right: its content stands at the right edge (numbers).
+        arrow: beside the title, for the column that the rows are sorted by.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Column:
     drop: int = 0
     grow_to: int = 0
     right: bool = False
+    arrow: str = ""
 
 
 def fit_columns(columns: tuple[Column, ...], cells: int, gap: int) -> tuple[Column, ...]:

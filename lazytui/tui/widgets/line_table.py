@@ -30,7 +30,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows under a heading that stays, with a cursor and marks.
 
     Rows are known by a key (a host, a run), not by their place: cursor and marks stay with
-    their row when others come and go. Children say what a row shows.
+    their row when others come and go. Children say what a row shows, and, where a row stands for
+    several things, which; what is not in sight may stay marked.
     """
 
     BINDINGS = bindings("list")
@@ -44,7 +45,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         """The cursor is on another row, or the rows changed below it."""
 
     class MarksChanged(Message):
-        """Rows were marked or unmarked."""
+        """Something was marked or unmarked."""
 
     class Opened(Message):
         """A row was opened with the mouse."""
@@ -56,6 +57,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._places: dict[str, int] = {}
         self._cursor = 0
         self._marks: set[str] = set()
+        self._range_start: str | None = None
         self._layout: tuple[Column, ...] = ()
         self._layout_width = -1
 
@@ -68,6 +70,24 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def row(self, key: str, columns: Sequence[Column]) -> Iterable[Piece]:
         """Give the pieces of a row, each column filled, with the gaps between them."""
         raise NotImplementedError
+
+    def members(self, key: str) -> Sequence[str]:
+        """Give the things that a row stands for: what is marked with it."""
+        return (key,)
+
+    def markable(self) -> Iterable[str]:
+        """Give all things that may be marked, in sight or not, in order."""
+        return self._keys
+
+    def stand_in(self, key: str) -> str | None:
+        """Give the row for the cursor when its own row has gone; None for the nearest."""
+        del key
+        return None
+
+    def sign(self, key: str) -> Piece:
+        """Give the cell between a row's mark and its first column."""
+        del key
+        return Piece(" ")
 
     # Rows, cursor and marks
 
@@ -88,8 +108,9 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def marked(self) -> list[str]:
-        """The marked rows, in the order of the table."""
-        return sorted(self._marks, key=self._places.__getitem__)
+        """What is marked, in order; a range that is being marked counts."""
+        marks = self._marks | self._in_range()
+        return [key for key in self.markable() if key in marks] if marks else []
 
     def set_keys(self, keys: Iterable[str]) -> None:
         """Replace the rows; the cursor stays on its row where that is still there."""
@@ -101,11 +122,12 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._places = {key: place for place, key in enumerate(new)}
         self._layout_width = -1
         self.virtual_size = Size(0, len(new) + 1)
-        if self._marks - self._places.keys():
-            self._marks &= self._places.keys()
-            self.post_message(self.MarksChanged())
+        self._drop_marks()
         fallback = min(before, max(0, len(new) - 1))
-        self._cursor = self._places.get(current, fallback) if current else fallback
+        if current is not None:
+            stand_in = self._places.get(self.stand_in(current) or "", fallback)
+            fallback = self._places.get(current, stand_in)
+        self._cursor = fallback
         if self._cursor != before and self.scroll_offset.y:
             # Rows came in above: what the user looks at stays where it is.
             self.scroll_to(y=self.scroll_offset.y + self._cursor - before, animate=False)
@@ -123,24 +145,60 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh_line(place + 1)
         self._show_cursor()
         self.post_message(self.CursorMoved())
+        if self._range_start is not None:
+            self._marks_changed()
 
     def toggle_mark(self, key: str) -> None:
-        """Mark a row, or unmark it."""
-        self._marks ^= {key}
-        self.refresh_line(self._places[key] + 1)
-        self.post_message(self.MarksChanged())
+        """Mark what a row stands for; when all of it is marked, unmark it."""
+        members = set(self.members(key))
+        self._marks = self._marks - members if members <= self._marks else self._marks | members
+        self._marks_changed()
+
+    def toggle_range(self) -> None:
+        """Begin to mark a range at the cursor; called again, end it there."""
+        if self._range_start is None:
+            self._range_start = self.current
+        else:
+            self._marks |= self._in_range()
+            self._range_start = None
+        self._marks_changed()
+
+    @property
+    def marking_range(self) -> bool:
+        """A range was begun and not ended."""
+        return self._range_start is not None
 
     def mark_all(self) -> None:
-        """Mark all rows; when all are marked, unmark them."""
-        self._marks = set() if len(self._marks) == len(self._keys) else set(self._keys)
+        """Mark all rows in the table; when all are marked, unmark them."""
+        shown = {member for key in self._keys for member in self.members(key)}
+        self._marks = self._marks - shown if shown <= self._marks else self._marks | shown
+        self._marks_changed()
+
+    def clear_marks(self) -> None:
+        """Give up the range that is being marked; without one, unmark everything."""
+        if self._range_start is None:
+            self._marks.clear()
+        self._range_start = None
+        self._marks_changed()
+
+    def _in_range(self) -> set[str]:
+        """Give what lies between the start of the range and the cursor."""
+        if self._range_start is None:
+            return set()
+        ends = sorted((self._places.get(self._range_start, self._cursor), self._cursor))
+        keys = self._keys[ends[0] : ends[1] + 1]
+        return {member for key in keys for member in self.members(key)}
+
+    def _marks_changed(self) -> None:
         self.refresh()
         self.post_message(self.MarksChanged())
 
-    def clear_marks(self) -> None:
-        """Unmark all rows."""
-        self._marks.clear()
-        self.refresh()
-        self.post_message(self.MarksChanged())
+    def _drop_marks(self) -> None:
+        """Unmark what is no longer there."""
+        gone = self._marks.difference(self.markable()) if self._marks else None
+        if gone:
+            self._marks -= gone
+            self.post_message(self.MarksChanged())
 
     def rows_changed(self, keys: Iterable[str]) -> None:
         """Draw rows again whose content changed; rows out of sight cost nothing."""
@@ -192,8 +250,9 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse is; a double click opens the row."""
-        place = self.scroll_offset.y + event.y - 1
-        if event.y < 1 or place >= len(self._keys):
+        y = event.get_content_offset_capture(self).y
+        place = self.scroll_offset.y + y - 1
+        if y < 1 or place >= len(self._keys):
             return
         self.move_cursor(place)
         if event.chain == 2:
@@ -224,17 +283,31 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         here = place == self._cursor
         pieces = [
             Piece("▌" if here else " ", "moves"),
-            Piece("✓" if key in self._marks else " ", "keys"),
-            Piece(" "),
+            Piece(self._mark(key), "keys"),
+            self.sign(key),
             *self.row(key, self.columns()),
         ]
         return self._strip(pieces, "cursor" if here else None)
 
+    def _mark(self, key: str) -> str:
+        """Give ``✓`` for a row that is marked, ``-`` for one of which a part is."""
+        marks = self._marks
+        if self._range_start is not None:
+            marks = marks | self._in_range()
+        marked = sum(member in marks for member in self.members(key))
+        if not marked:
+            return " "
+        return "✓" if marked == len(self.members(key)) else "-"
+
     def _head(self) -> list[Piece]:
-        pieces = [Piece(" " * GUTTER)]
+        pieces = [Piece(" " * (GUTTER - GAP))]
         for column in self.columns():
-            pieces += place([Piece(column.title, "quiet")], column.width, right=column.right)
-            pieces.append(Piece(" " * GAP))
+            title = [Piece(column.title, "quiet"), Piece(column.arrow, "moves")]
+            if column.right:  # the gap before a number is the title's too, when it is long
+                pieces += place(title[::-1], column.width + GAP, right=True)
+            else:
+                pieces.append(Piece(" " * GAP))
+                pieces += place(title, column.width)
         return pieces
 
     def _strip(self, pieces: Iterable[Piece], ground: str | None) -> Strip:
