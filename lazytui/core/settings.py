@@ -18,12 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_Section = TypeVar("_Section", bound="ConnectSettings | MetricsSettings | RunSettings")
+_Section = TypeVar(
+    "_Section", bound="ConnectSettings | MetricsSettings | RunSettings | ScreenSettings"
+)
 
 
 def _at_least(default: Any, least: float) -> Any:
     """A number that may not be smaller than ``least``."""
     return field(default=default, metadata={"least": least})
+
+
+def _one_of(default: str, *others: str) -> Any:
+    """One of a few words."""
+    return field(default=default, metadata={"choices": (default, *others)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,18 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScreenSettings:
+    """How the screens look and what they listen to: ``[screen]``."""
+
+    theme: str = _one_of("dark", "light", "ansi")
+    """The colours; ``ansi`` means the terminal's own sixteen."""
+    ascii: str = _one_of("auto", "always", "never")
+    """Symbols in ASCII; ``auto``: when the locale is not UTF-8."""
+    mouse: bool = True
+    """Whether the mouse is listened to; without it the terminal's own selection works."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostSettings:
     """What is special about a host: ``[hosts."gpu[01-04]"]``."""
 
@@ -99,6 +118,9 @@ class Settings:
     connect: ConnectSettings = field(default_factory=ConnectSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     run: RunSettings = field(default_factory=RunSettings)
+    screen: ScreenSettings = field(default_factory=ScreenSettings)
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Keys by the id of what they do: ``[keys]``. The screens know the ids, this file does not."""
     any_host: HostSettings = field(default_factory=HostSettings)
     """What holds for a host that no section names (environment: ``LAZYTUI_HOSTS_PYTHON``)."""
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -143,10 +165,12 @@ def load(
         reader.section(ConnectSettings(), "connect", tables, environ),
         reader.section(MetricsSettings(), "metrics", tables, environ),
         reader.section(RunSettings(), "run", tables, environ),
+        reader.section(ScreenSettings(), "screen", tables, environ),
+        reader.keys(tables),
         replace(HostSettings(), **reader.environment(HostSettings(), "hosts", environ)),
         reader.hosts(tables),
     )
-    for name in tables.keys() - {"connect", "metrics", "run", "hosts"}:
+    for name in tables.keys() - {"connect", "metrics", "run", "screen", "keys", "hosts"}:
         reader.complain((name,), f"unknown section [{name}]")
     return settings, tuple(sorted(reader.problems, key=lambda problem: problem.line))
 
@@ -209,6 +233,23 @@ class _Reader:
             values[item.name] = value
         return values
 
+    def keys(self, tables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        """Give the keys of ``[keys]``, each value one key or a list of them."""
+        table = tables.get("keys", {})
+        if not isinstance(table, dict):
+            self.complain(("keys",), "keys must be a section")
+            return {}
+        keys: dict[str, tuple[str, ...]] = {}
+        for name, value in table.items():
+            names = [value] if isinstance(value, str) else value
+            if isinstance(names, list) and names and all(map(_is_key_name, names)):
+                keys[name] = tuple(names)
+            else:
+                self.complain(
+                    ("keys", name), f"{name}: expected a key such as 'x' or 'ctrl+x', or a list"
+                )
+        return keys
+
     def hosts(self, tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Give the checked sections of ``[hosts]`` in the order of the file."""
         hosts = tables.get("hosts", {})
@@ -252,6 +293,8 @@ def _wrong(value: object, default: object, limits: Mapping[str, Any]) -> str:
     """Say what is wrong with a value; empty when nothing is."""
     if isinstance(default, bool):
         return "" if isinstance(value, bool) else "expected true or false"
+    if choices := limits.get("choices"):
+        return "" if value in choices else f"expected one of {', '.join(choices)}"
     if isinstance(default, str):
         return "" if isinstance(value, str) and value.strip() else "expected a text"
     whole = isinstance(default, int)
@@ -262,6 +305,11 @@ def _wrong(value: object, default: object, limits: Mapping[str, Any]) -> str:
     if not limits["least"] <= value <= 10**12 or math.isnan(value):
         return f"expected at least {limits['least']:g}, and no more than a trillion"
     return ""
+
+
+def _is_key_name(name: object) -> bool:
+    """A letter or a sign, or a word such as ``ctrl+x``, ``pagedown`` or ``question_mark``."""
+    return isinstance(name, str) and bool(re.fullmatch(r"[!-+\--~]|[a-z0-9_+]+[a-zA-Z]?", name))
 
 
 def _from_text(text: str, default: object) -> tuple[object, str]:

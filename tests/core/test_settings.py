@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazytui.core.paths import Paths, machine_id
-from lazytui.core.settings import HostSettings, Settings, load
+from lazytui.core.settings import HostSettings, ScreenSettings, Settings, load
 from lazytui.errors import SettingsError
 
 
@@ -250,3 +250,37 @@ def test_without_a_machine_id_the_host_name_stands_for_the_machine(tmp_path: Pat
 
     assert fallback.startswith("host-")
     assert machine_id((tmp_path / "none",)) == fallback
+
+
+def test_the_look_of_the_screens_is_a_setting(tmp_path: Path) -> None:
+    settings, problems = read(
+        tmp_path, "[screen]\ntheme = 'light'\nascii = 'always'\nmouse = false\n"
+    )
+
+    assert problems == []
+    assert settings.screen == ScreenSettings("light", "always", mouse=False)
+
+
+def test_a_theme_that_there_is_not_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    settings, problems = read(tmp_path, "[screen]\ntheme = 'pink'\nascii = true\n")
+
+    assert problems == [
+        ":2: theme: expected one of dark, light, ansi",
+        ":3: ascii: expected one of auto, always, never",
+    ]
+    assert settings.screen == ScreenSettings()
+
+
+def test_keys_are_one_or_several_by_the_id_of_what_they_do(tmp_path: Path) -> None:
+    settings, problems = read(tmp_path, "[keys]\nrun = 'ctrl+r'\nstop = ['x', '!', 'f5']\n")
+
+    assert problems == []
+    assert settings.keys == {"run": ("ctrl+r",), "stop": ("x", "!", "f5")}
+
+
+@pytest.mark.parametrize("value", ["1", "''", "[]", "['a', 2]", "'a,b'", "' '", "'a b'", "{}"])
+def test_what_cannot_be_a_key_is_told(value: str, tmp_path: Path) -> None:
+    settings, problems = read(tmp_path, f"[keys]\nrun = {value}\nstop = 'x'\n")
+
+    assert problems == [":2: run: expected a key such as 'x' or 'ctrl+x', or a list"]
+    assert settings.keys == {"stop": ("x",)}
