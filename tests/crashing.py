@@ -16,10 +16,10 @@ from typing import Any
 from lazytui.core.agent import Agent
 from lazytui.core.engine import Engine
 from lazytui.core.journal import Journal
-from lazytui.core.live_run import CommandSpec
 from lazytui.core.model import RunState
 from lazytui.core.paths import Paths
 from lazytui.core.settings import Settings
+from lazytui.core.task import CommandSpec
 from lazytui.ssh.config import SSHConfig
 
 POINTS = (

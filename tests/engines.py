@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from lazytui.cli import main
 from lazytui.core.engine import Engine
-from lazytui.core.live_run import CommandSpec
 from lazytui.core.paths import Paths
 from lazytui.core.settings import Settings
+from lazytui.core.task import CommandSpec
 from lazytui.ssh.config import SSHConfig
 
 if TYPE_CHECKING:

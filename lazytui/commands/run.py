@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lazytui.commands import common
 from lazytui.core.events import Notice
 from lazytui.core.gather import Gather, render
-from lazytui.core.live_run import CommandSpec
 from lazytui.core.model import RunState
+from lazytui.core.task import CommandSpec
 from lazytui.errors import UsageError
 from lazytui.text import sanitize
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Self
 from lazytui.core.arrivals import ArrivalWriter
 from lazytui.core.events import EventBus, GroupsChanged, Notice, QuestionsChanged
 from lazytui.core.journal import Journal, owner_alive, owner_me
-from lazytui.core.live_run import CommandSpec
 from lazytui.core.model import HostState, RunRecord
 from lazytui.core.runs import Runs
 from lazytui.core.runtime import Runtime
 from lazytui.core.spool import SpoolWriter
+from lazytui.core.task import CommandSpec, RuntimeTask
 from lazytui.errors import UsageError
 from lazytui.ssh.connector import Connector
 
@@ -224,14 +224,22 @@ class Engine:
         return [run.record for run in runs]
 
     async def start_runs(
-        self, spec: CommandSpec, hosts: Sequence[str], *, name: str | None = None
+        self, task: RuntimeTask | CommandSpec, hosts: Sequence[str], *, name: str | None = None
     ) -> list[LiveRun]:
-        """Like :meth:`run_command`, for those who drive the runs themselves."""
+        """Run a task on hosts; gives the runs, to be waited for.
+
+        Args:
+            task: what to run; a single step is a task of its own.
+            hosts: aliases, one run each.
+            name: of the task that a single step becomes.
+        """
+        if isinstance(task, CommandSpec):
+            task = RuntimeTask(name).add(task)
         for host in hosts:
             runtime = self.connected(host)
             if runtime.state is HostState.INACTIVE and self._persistent:
                 runtime.refresh()
-        return await self.runs.submit(spec, hosts, name=name, origin=self.origin)
+        return await self.runs.submit(task, hosts, origin=self.origin)
 
     async def stop_run(self, run_id: str, signal: str = "INT") -> str:
         """Send a signal to a run's process group; see :meth:`Runs.stop`."""

@@ -319,6 +319,7 @@ class JournalDB:
             started=row[9],
             ended=row[10],
             spool=str(self._spool_dir / f"{run_id}.log"),
+            step=row[12],
         )
 
 

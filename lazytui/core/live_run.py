@@ -5,59 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lazytui.errors import ConnectionLostError, SpoolError, UsageError
+from lazytui.errors import ConnectionLostError, SpoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lazytui.core.agent import Agent
     from lazytui.core.frames import Header
     from lazytui.core.model import RunRecord
     from lazytui.core.runtime import Runtime
     from lazytui.core.spool import SpoolWriter
+    from lazytui.core.task import CommandSpec
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CommandSpec:
-    """A ``run_command`` step.
-
-    Args:
-        command: text for ``/bin/sh``.
-        cwd: directory on the host; None for the user's home.
-        env: environment variables on top of the login's.
-        tty: give the command a terminal.
-    """
-
-    command: str
-    cwd: str | None = None
-    env: Mapping[str, str] | None = None
-    tty: bool = False
-
-    def to_step(self) -> dict[str, Any]:
-        """Give the step as the journal keeps it."""
-        return {
-            "kind": "command",
-            "command": self.command,
-            "cwd": self.cwd,
-            "env": dict(self.env or {}),
-            "tty": self.tty,
-        }
-
-    @classmethod
-    def from_step(cls, step: Mapping[str, Any]) -> CommandSpec:
-        """Read a step back from the journal.
-
-        Raises:
-            UsageError: it is of a kind that this version does not know.
-        """
-        if step.get("kind") != "command":
-            raise UsageError(f"a step of kind {step.get('kind')!r} is not known here")
-        return cls(step["command"], step.get("cwd"), step.get("env"), bool(step.get("tty")))
 
 
 class OutputStream:
@@ -65,6 +25,7 @@ class OutputStream:
 
     def __init__(self, run: LiveRun, agent: Agent, spool: SpoolWriter, credit_bytes: int) -> None:
         self._run_id = run.run_id
+        self._base = run.base
         self._owed = 0  # bytes in the spool that the host has no new credit for yet
         self._step = credit_bytes // 4
         self._agent = agent
@@ -74,7 +35,7 @@ class OutputStream:
 
     def output(self, offset: int, data: bytes) -> None:
         try:
-            self._spool.write(self._run_id, offset, data)
+            self._spool.write(self._run_id, self._base + offset, data)
         except SpoolError as error:
             # The host sent something else than what was asked for: ask again from the spool's end.
             log.warning("%s", error)
@@ -115,13 +76,22 @@ class OutputStream:
 
 
 class LiveRun:
-    """A run that this process drives."""
+    """A run that this process drives.
 
-    def __init__(self, record: RunRecord, spec: CommandSpec, runtime: Runtime) -> None:
+    Args:
+        record: the run as the journal has it.
+        steps: of its task.
+        runtime: its host.
+    """
+
+    def __init__(self, record: RunRecord, steps: tuple[CommandSpec, ...], runtime: Runtime) -> None:
         self.record = record
-        self.spec = spec
+        self.steps = steps
         self.runtime = runtime
         self.sent = False  # the host may have started it
+        self.step = 0
+        self.confirmed = False  # the host has said that it started this step
+        self.base = 0  # where in the spool the output of this step begins
         self.followed_from = 0  # length of the spool when its output was last asked for
         self.stopping = ""  # the signal that was asked for
         self.stream: OutputStream | None = None
@@ -136,9 +106,21 @@ class LiveRun:
         return self.record.run_id
 
     @property
+    def spec(self) -> CommandSpec:
+        """The step it is at."""
+        return self.steps[self.step]
+
+    @property
     def job_id(self) -> str:
-        """The job of its one step on the host."""
-        return job_id(self.record.run_id)
+        """The job of that step on the host."""
+        return job_id(self.record.run_id, self.step)
+
+    def in_step(self, text: str) -> str:
+        """Say in which step something happened, where there are several."""
+        if len(self.steps) == 1:
+            return text
+        where = f"step {self.step + 1} of {len(self.steps)}"
+        return f"{where}: {text}" if text else where
 
 
 async def either(*events: asyncio.Event) -> None:
@@ -151,9 +133,9 @@ async def either(*events: asyncio.Event) -> None:
             wait.cancel()
 
 
-def job_id(run_id: str) -> str:
-    """Give the id of the job of a run's one step on the host."""
-    return f"{run_id}-0"
+def job_id(run_id: str, step: int) -> str:
+    """Give the id that a run's step has as a job on the host."""
+    return f"{run_id}-{step}"
 
 
 def signal_words(status: int) -> str:

@@ -108,6 +108,7 @@ class RunRecord:
     started: float | None
     ended: float | None
     spool: str  # path of the spool file
+    step: int = 0  # the last step that its host is known to have started
 
     @property
     def seconds(self) -> float | None:

@@ -46,7 +46,7 @@ async def stop_live(run: LiveRun, name: str) -> str:
         await either(run.settled, agent.lost)  # what has not started cannot be signalled
         if run.done.is_set():
             return "cancelled" if run.record.state is RunState.CANCELLED else "ended"
-        answer = await _signal(agent, run.run_id, name)
+        answer = await _signal(agent, run.job_id, name)
     except ConnectionLostError:
         answer = "sent"  # perhaps
         raise
@@ -77,13 +77,13 @@ async def stop_foreign(journal: Journal, runtime: Runtime, record: RunRecord, na
         await journal.update_run(record.run_id, reason=f"{STOPPING} ({name})")
     answer = ""
     try:
-        answer = await _signal(agent, record.run_id, name)
+        answer = await _signal(agent, job_id(record.run_id, record.step), name)
     finally:
         if answer != "sent":
             await journal.update_run(record.run_id, reason=record.reason)
     return answer
 
 
-async def _signal(agent: Agent, run_id: str, name: str) -> str:
-    answer = await agent.request("job_signal", job=job_id(run_id), signal=name)
+async def _signal(agent: Agent, job: str, name: str) -> str:
+    answer = await agent.request("job_signal", job=job, signal=name)
     return str(answer.get("state", "sent"))

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from lazytui.core.events import Notice, OutputGrew, RunChanged
 from lazytui.core.housekeeping import Housekeeper
-from lazytui.core.live_run import CommandSpec, LiveRun, OutputStream, either, signal_words
+from lazytui.core.live_run import LiveRun, OutputStream, either, signal_words
 from lazytui.core.model import RunRecord, RunState
 from lazytui.core.run_stop import SIGNALS, STOPPING, stop_foreign, stop_live
+from lazytui.core.task import RuntimeTask
 from lazytui.errors import (
     AgentError,
     ConnectError,
@@ -31,7 +32,7 @@ from lazytui.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from lazytui.core.agent import Agent
     from lazytui.core.events import EventBus
@@ -125,28 +126,26 @@ class Runs:
     # -- intents
 
     async def submit(
-        self, spec: CommandSpec, hosts: Sequence[str], *, name: str | None = None, origin: str
+        self, task: RuntimeTask, hosts: Sequence[str], *, origin: str
     ) -> list[LiveRun]:
-        """Make a task and start its runs.
+        """Start the runs of a task.
 
         Args:
-            spec: what to run.
+            task: what to run.
             hosts: where; one run each.
-            name: of the task; the command by default.
             origin: ``screen``, ``command line`` or ``script``.
 
         Raises:
+            UsageError: no host, no step, or an empty command.
             JournalError: it could not be recorded, so nothing was started.
         """
         if not hosts:
             raise UsageError("no host to run on")
-        if not spec.command.strip():
+        if not task.steps or not all(step.command.strip() for step in task.steps):
             raise UsageError("nothing to run: the command is empty")
-        name = name or spec.command.strip().splitlines()[0][:200]
-        # Bytes of the shell that are no text came as surrogates, which SQLite does not take.
-        name = name.encode("utf-8", "replace").decode()
+        steps = [step.to_step() for step in task.steps]
         task_id, run_ids = await self._journal.new_task(
-            name, [spec.to_step()], list(hosts), self._owner, origin
+            task.name, steps, list(hosts), self._owner, origin
         )
         now = time.time()
         runs = []
@@ -154,8 +153,8 @@ class Runs:
             record = RunRecord(
                 run_id=run_id,
                 task_id=task_id,
-                name=name,
-                command=spec.command,
+                name=task.name,
+                command="; ".join(step.command for step in task.steps),
                 host=host,
                 state=RunState.QUEUED,
                 exit_status=None,
@@ -165,7 +164,7 @@ class Runs:
                 ended=None,
                 spool=self._spool_path(run_id),
             )
-            runs.append(self._begin(record, spec))
+            runs.append(self._begin(LiveRun(record, task.steps, self._runtime_of(host))))
         return runs
 
     async def adopt(self, is_alive: Callable[[str], bool]) -> list[LiveRun]:
@@ -176,14 +175,20 @@ class Runs:
         """
         adopted = []
         for record in await self._journal.adopt(is_alive, self._owner):
-            steps = await self._journal.steps(record.task_id)
             try:
-                spec = CommandSpec.from_step(steps[0])
-            except (UsageError, IndexError, KeyError, TypeError) as error:
+                task = RuntimeTask.from_steps(await self._journal.steps(record.task_id))
+            except UsageError as error:
                 log.warning("run %s cannot be adopted: %s", record.run_id, error)
                 continue
+            run = LiveRun(record, task.steps, self._runtime_of(record.host))
             # Its owner may have started it in the moment it died: only the host knows.
-            adopted.append(self._begin(record, spec, sent=True))
+            run.sent = True
+            run.confirmed = record.state is RunState.RUNNING
+            begun = await self._journal.begun_steps(record.run_id) if task.steps[1:] else []
+            if begun and begun[-1].step < len(task.steps):
+                run.step, run.base = begun[-1].step, begun[-1].spool_start
+                run.confirmed = run.step == record.step
+            adopted.append(self._begin(run))
         return adopted
 
     async def release(self, runs: Sequence[LiveRun]) -> None:
@@ -247,12 +252,10 @@ class Runs:
 
     # -- the state machine
 
-    def _begin(self, record: RunRecord, spec: CommandSpec, *, sent: bool = False) -> LiveRun:
-        run = LiveRun(record, spec, self._runtime_of(record.host))
-        run.sent = sent
+    def _begin(self, run: LiveRun) -> LiveRun:
         run.runtime.alive_runs += 1
         self._live[run.run_id] = run
-        self._remember(record)
+        self._remember(run.record)
         run.driver = self._group.create_task(self._drive(run), name=f"run {run.run_id}")
         return run
 
@@ -315,16 +318,16 @@ class Runs:
 
     async def _follow(self, run: LiveRun, agent: Agent) -> Header:
         """Start or join the job, and stay until it is over."""
-        offset = run.followed_from = await self._spool.size(run.run_id)
+        run.followed_from = await self._spool.size(run.run_id)
         stream = run.stream = OutputStream(run, agent, self._spool, self._settings.credit_bytes)
         follow: dict[str, Any] = {
             "s": stream.number,
-            "off": offset,
+            "off": max(0, run.followed_from - run.base),
             "credit": self._settings.credit_bytes,
         }
         try:
             # One that is to be stopped is only followed: should the host not know it, all is well.
-            if run.record.state is RunState.QUEUED and not run.stopping:
+            if not run.confirmed and not run.stopping:
                 run.sent = True
                 started = time.time()
                 await agent.request(
@@ -336,7 +339,7 @@ class Runs:
                     tty=run.spec.tty,
                     follow=follow,
                 )
-                await self._update(run, state=RunState.RUNNING, started=started, reason="")
+                await self._started(run, started)
             else:
                 await agent.request("job_follow", job=run.job_id, **follow)
                 if run.record.reason:
@@ -353,16 +356,20 @@ class Runs:
         state = end.get("state")
         if state == "exited":
             size = await self._spool.size(run.run_id)
-            missing = int(end.get("size", 0)) - size
-            if missing > 0 and size > run.followed_from:
+            missing = run.base + int(end.get("size", 0)) - size
+            if missing > 0 and size != run.followed_from:
                 return False  # something did not arrive: read on from where the spool ends
             note = "the host's disk was full: output may be cut" if end.get("disk_full") else ""
             if missing > 0:  # asked for again, and nothing came
                 note = f"the host no longer has the last {missing} bytes of output"
-            await self._exited(run, int(end["rc"]), note)
+            status = int(end["rc"])
+            if status == 0 and run.steps[run.step + 1 :]:
+                await self._next_step(run)
+                return False
+            await self._exited(run, status, note)
         elif state == "lost":
             await self._finish(run, RunState.LOST, None, str(end.get("reason", "")))
-        elif run.record.state is RunState.QUEUED:
+        elif not run.confirmed:
             if not run.stopping:
                 return False  # never started: start it, the same id again
             await self._finish(run, RunState.CANCELLED, None, NEVER_STARTED)
@@ -375,11 +382,35 @@ class Runs:
         self._housekeeper.forget_later(run.runtime, run.job_id)
         return True
 
+    async def _started(self, run: LiveRun, started: float) -> None:
+        run.confirmed = True
+        if run.step == 0:
+            await self._update(run, state=RunState.RUNNING, started=started, reason="")
+        else:
+            await self._update(run, step=run.step, reason=run.in_step(""))
+
+    async def _next_step(self, run: LiveRun) -> None:
+        """Go on to the next step; its output follows in the same spool."""
+        self._housekeeper.forget_later(run.runtime, run.job_id)
+        run.base = await self._spool.size(run.run_id)
+        run.step += 1
+        run.confirmed = False
+        await self._journaled(
+            lambda: self._journal.begin_step(
+                run.run_id,
+                run.step,
+                job_id=run.job_id,
+                kind="command",
+                spec=run.spec.to_step(),
+                spool_start=run.base,
+            )
+        )
+
     async def _refused(self, run: LiveRun, error: AgentError) -> None:
         """The host said no: to the start, or later to tell of the job."""
         text = "no space on the host's disk" if error.kind == "no-space" else str(error)
-        if run.record.state is RunState.QUEUED:
-            await self._finish(run, RunState.FAILED, None, f"not started: {text}")
+        if not run.confirmed:
+            await self._finish(run, RunState.FAILED, None, run.in_step(f"not started: {text}"))
         else:
             await self._finish(run, RunState.LOST, None, f"the host does not tell: {text}")
 
@@ -393,7 +424,7 @@ class Runs:
             await self._finish(run, RunState.CANCELLED, status, f"stopped ({words or status})")
         else:
             reason = "; ".join(text for text in (words, note) if text)
-            await self._finish(run, RunState.FAILED, status, reason)
+            await self._finish(run, RunState.FAILED, status, run.in_step(reason))
 
     async def _was_stopped(self, run: LiveRun) -> bool:
         """Tell whether another process asked for the end that came."""
@@ -410,22 +441,24 @@ class Runs:
         )
 
     async def _update(self, run: LiveRun, **changes: Any) -> None:
-        """Record a change, then show it: nobody sees an end that a crash could take back.
+        """Record a change, then show it: nobody sees an end that a crash could take back."""
+        await self._journaled(lambda: self._journal.update_run(run.run_id, **changes))
+        run.record = replace(run.record, **changes)
+        self._remember(run.record)
 
-        A journal that cannot be written (a full disk) is tried again until it can.
-        """
+    async def _journaled(self, write: Callable[[], Awaitable[object]]) -> None:
+        """Write to the journal; one that cannot be written (a full disk) is tried until it can."""
         warned = False
         while True:
             try:
-                await self._journal.update_run(run.run_id, **changes)
-                break
+                await write()
             except JournalError as error:
                 if not warned:
                     self._events.publish(Notice(f"{error}; trying again", "error"))
                     warned = True
                 await asyncio.sleep(JOURNAL_RETRY_S)
-        run.record = replace(run.record, **changes)
-        self._remember(run.record)
+            else:
+                return
 
     def _remember(self, record: RunRecord) -> None:
         self._recent[record.run_id] = record

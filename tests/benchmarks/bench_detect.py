@@ -13,12 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from measure import interleave, lazytui, report, timed, with_path
 
 from tests.sshd import SSHFarm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PSSH = """
 import sys

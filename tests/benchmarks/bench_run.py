@@ -11,18 +11,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 from measure import report, timed
 
 from lazytui.core.engine import Engine
-from lazytui.core.live_run import CommandSpec
 from lazytui.core.paths import Paths
 from lazytui.core.settings import Settings
+from lazytui.core.task import CommandSpec
 from lazytui.ssh.config import SSHConfig
 from tests.sshd import SSHFarm
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 HOSTS = 64
 BIG = 200_000_000
