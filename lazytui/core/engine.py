@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from lazytui.core.arrivals import ArrivalWriter
+from lazytui.core.audit import AuditRecord, Deed
+from lazytui.core.deeds import Deeds
 from lazytui.core.events import EventBus, GroupsChanged, Notice, QuestionsChanged
 from lazytui.core.journal import Journal, owner_alive, owner_me
 from lazytui.core.model import HostState, RunRecord
 from lazytui.core.runs import Runs
 from lazytui.core.runtime import Runtime
-from lazytui.core.spool import SpoolWriter
+from lazytui.core.spool import SpoolWriter, remove_spools
+from lazytui.core.stops import StopReport, stop_all
 from lazytui.core.task import CommandSpec, RuntimeTask
 from lazytui.errors import UsageError
 from lazytui.ssh.connector import Connector
@@ -84,6 +87,7 @@ class Engine:
             entry.alias: self._make_runtime(entry.alias, entry) for entry in config.entries
         }
         self._others: dict[str, Runtime] = {}
+        self._deeds: Deeds
         self.journal: Journal
         self.runs: Runs
         self._arrivals: ArrivalWriter
@@ -116,6 +120,7 @@ class Engine:
                 group=self._group,
             )
             await self.runs.load()
+            self._deeds = Deeds(self.journal, self.events, self.origin)
             self._stack = stack.pop_all()
         return self
 
@@ -239,11 +244,68 @@ class Engine:
             runtime = self.connected(host)
             if runtime.state is HostState.INACTIVE and self._persistent:
                 runtime.refresh()
-        return await self.runs.submit(task, hosts, origin=self.origin)
+        runs = await self.runs.submit(task, hosts, origin=self.origin)
+        record = runs[0].record
+        await self._deeds.note(Deed.RUN_STARTED, _title(record), hosts, task_id=record.task_id)
+        return runs
 
     async def stop_run(self, run_id: str, signal: str = "INT") -> str:
         """Send a signal to a run's process group; see :meth:`Runs.stop`."""
-        return await self.runs.stop(run_id, signal)
+        answer = await self.runs.stop(run_id, signal)
+        await self._stopped([await self.journal.record(run_id)], f"{signal} {answer}")
+        return answer
+
+    async def stop_runs(self, run_ids: Sequence[str], signal: str = "INT") -> StopReport:
+        """Send a signal to the process groups of runs, all at once.
+
+        Args:
+            run_ids: the runs; one that has ended is left alone.
+            signal: one of :data:`lazytui.core.run_stop.SIGNALS`.
+
+        Returns:
+            What came of it, for each host that was not reached the reason.
+
+        Raises:
+            UsageError: no such run.
+        """
+        records = [await self.journal.record(run_id) for run_id in run_ids]
+        report = await stop_all(self.runs.stop, records, signal)
+        await self._stopped(records, report.text)
+        return report
+
+    async def _stopped(self, records: Sequence[RunRecord], result: str) -> None:
+        """Note a stop, one line for each task."""
+        tasks = {record.task_id: record for record in records}
+        for task_id, record in tasks.items():
+            hosts = [r.host for r in records if r.task_id == task_id]
+            await self._deeds.note(Deed.RUN_STOPPED, _title(record), hosts, result, task_id=task_id)
+
+    async def forget(self, task_ids: Sequence[int]) -> int:
+        """Remove tasks from history, with the output of their runs; one not over is left.
+
+        Returns:
+            How many tasks are forgotten now.
+
+        Raises:
+            SpoolError: output could not be removed; its task stays known.
+            JournalError: the journal cannot be used; what was not forgotten stays known.
+        """
+        count = 0
+        for task_id in task_ids:
+            records = await self.journal.records(task_id=task_id)
+            if not records or not all(record.state.is_final for record in records):
+                continue
+            # The output first: should this end half way, the task can be forgotten again.
+            await remove_spools(self.paths.spool_dir, [record.run_id for record in records])
+            self.runs.forget(await self.journal.forget([task_id]))
+            hosts = [record.host for record in records]
+            await self._deeds.note(Deed.FORGOTTEN, _title(records[0]), hosts, task_id=task_id)
+            count += 1
+        return count
+
+    async def audit(self, limit: int) -> list[AuditRecord]:
+        """List what was done with the engines of this user, the newest first."""
+        return await self.journal.audit(limit)
 
     async def adopt(self) -> list[LiveRun]:
         """Take over the runs whose owner died, and drive them to their end."""
@@ -283,11 +345,14 @@ class Engine:
         """Keep a group by name."""
         await self.journal.add_group(name, where, list(hosts))
         self.events.publish(GroupsChanged())
+        await self._deeds.note(Deed.GROUP_CHANGED, f"@{name}", hosts, f"kept: {where}")
 
     async def remove_group(self, name: str) -> bool:
         """Forget a group; False when there is none of that name."""
         removed = await self.journal.remove_group(name)
         self.events.publish(GroupsChanged())
+        if removed:
+            await self._deeds.note(Deed.GROUP_CHANGED, f"@{name}", (), "removed")
         return removed
 
     # -- questions
@@ -300,12 +365,22 @@ class Engine:
         self.runtime(question.host).ask(question)
         self.events.publish(QuestionsChanged())
         try:
-            return await answer
+            choice = await answer
+            await self._answered(question, choice)
+            return choice
         finally:
             del self._answers[question.id]
             self.questions.remove(question)
             self.runtime(question.host).ask(None)
             self.events.publish(QuestionsChanged())
+
+    async def _answered(self, question: Question, choice: str) -> None:
+        """Note an answer by which a host is trusted."""
+        labels = dict(question.choices)
+        *_, (refusal, _) = question.choices
+        if question.kind == "hostkey" and choice in labels and choice != refusal:
+            key = question.lines[0] if question.lines else ""
+            await self._deeds.note(Deed.KEY_ACCEPTED, key, [question.host], labels[choice])
 
     def answer(self, question_id: str, choice_key: str) -> None:
         """Answer a waiting question; one that is gone already is ignored."""
@@ -325,6 +400,10 @@ class Engine:
 
     def _make_runtime(self, host: str, entry: HostEntry | None) -> Runtime:
         return Runtime(host, entry, self._connector, self.settings, self.events)
+
+
+def _title(record: RunRecord) -> str:
+    return f"#{record.task_id} {record.name}"
 
 
 def _raise_file_limit() -> None:

@@ -75,6 +75,16 @@ class QuestionsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditChanged:
+    """Somebody did something that is worth knowing later."""
+
+    @property
+    def key(self) -> Hashable:
+        """Events with one key replace each other while unread."""
+        return ("audit",)
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something the user should know that belongs to no row: text in plain words."""
 
@@ -87,7 +97,15 @@ class Notice:
         return ("notice", self.text)
 
 
-Event = RuntimeChanged | RunChanged | OutputGrew | GroupsChanged | QuestionsChanged | Notice
+Event = (
+    RuntimeChanged
+    | RunChanged
+    | OutputGrew
+    | GroupsChanged
+    | QuestionsChanged
+    | AuditChanged
+    | Notice
+)
 
 
 class Subscription:

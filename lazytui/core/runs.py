@@ -32,7 +32,7 @@ from lazytui.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from lazytui.core.agent import Agent
     from lazytui.core.events import EventBus
@@ -118,6 +118,13 @@ class Runs:
         """Read the recent runs from the journal."""
         for record in reversed(await self._journal.records(limit=RECENT)):
             self._recent[record.run_id] = record
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Drop runs that were removed from the journal, and tell so."""
+        for run_id in run_ids:
+            record = self._recent.pop(run_id, None)
+            if record is not None:
+                self._events.publish(RunChanged(run_id, record.task_id))
 
     async def goodbye(self) -> None:
         """Tidy up on the hosts before the engine ends."""

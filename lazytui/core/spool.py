@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Self
 from lazytui.errors import SpoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 _BLOCKS_AT_ONCE = 1024  # IOV_MAX of Linux and macOS
 _OPEN_FILES = 128
+_SUFFIXES = (".log", ".times")  # the output of a run, and when it arrived
 
 
 @dataclass(slots=True)
@@ -297,6 +298,24 @@ class SpoolWriter:
             for future in flushed:
                 if not future.done():  # whoever waited may have been cancelled
                     future.set_result(None)
+
+
+async def remove_spools(folder: Path, run_ids: Sequence[str]) -> None:
+    """Remove the spools of runs that have ended, and what lies beside them.
+
+    Raises:
+        SpoolError: a file is there still.
+    """
+    try:
+        await asyncio.to_thread(_remove, folder, run_ids)
+    except OSError as error:
+        raise SpoolError(f"output in {folder} cannot be removed: {error.strerror}") from error
+
+
+def _remove(folder: Path, run_ids: Sequence[str]) -> None:
+    for run_id in run_ids:
+        for suffix in _SUFFIXES:
+            (folder / f"{run_id}{suffix}").unlink(missing_ok=True)
 
 
 def _fail(future: asyncio.Future[None], error: Exception) -> None:
