@@ -5,12 +5,12 @@ A real app with its real driver runs on a pseudo-terminal. Run as a program this
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import pty
 import random
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -48,7 +48,9 @@ PIECES = [
 
 
 class StreamApp(App[None]):
-    """Shows a file as a log and as a text, then goes."""
+    """Shows a file as a log and as a text until `q` is pressed."""
+
+    BINDINGS = [("q", "quit", "Quit")]  # noqa: RUF012 (Textual's own, typed there)
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -57,18 +59,6 @@ class StreamApp(App[None]):
     def compose(self) -> ComposeResult:
         yield Static(Content(sanitize(self.path.read_bytes(), keep_newlines=True)))
         yield LogView(self.path)
-
-    async def on_mount(self) -> None:
-        self.run_worker(self.go_when_all_is_drawn())
-
-    async def go_when_all_is_drawn(self) -> None:
-        log = self.query_one(LogView)
-        while log.line_count <= LINES:
-            await asyncio.sleep(0.01)
-        drawn = asyncio.Event()
-        self.call_after_refresh(drawn.set)
-        await drawn.wait()
-        self.call_after_refresh(self.exit)
 
 
 def stream_of(path: Path) -> str:
@@ -83,9 +73,19 @@ def stream_of(path: Path) -> str:
     ) as app:
         os.close(slave)
         stream = bytearray()
+        asked = False
         try:
-            while data := _read(master):
-                stream += data
+            # However slow the machine, it is asked to go when all was drawn and it fell silent.
+            while True:
+                silent = not select.select([master], [], [], 0.5)[0]
+                if silent and not asked and stream.count(LAST.encode()) >= 2:
+                    os.write(master, b"q")
+                    asked = True
+                elif not silent:
+                    data = _read(master)
+                    if not data:
+                        break
+                    stream += data
         finally:
             os.close(master)
             app.kill()
