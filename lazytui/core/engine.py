@@ -19,17 +19,18 @@ from lazytui.core.deeds import Deeds
 from lazytui.core.events import EventBus, GroupsChanged, Notice, QuestionsChanged
 from lazytui.core.journal import Journal, owner_alive, owner_me
 from lazytui.core.model import HostState, RunRecord
+from lazytui.core.plan import AT_ONCE, Plan, least_busy
 from lazytui.core.runs import Runs
 from lazytui.core.runtime import Runtime
 from lazytui.core.spool import SpoolWriter, remove_spools
 from lazytui.core.stops import StopReport, stop_all
 from lazytui.core.task import CommandSpec, RuntimeTask
-from lazytui.errors import UsageError
 from lazytui.ssh.connector import Connector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from lazytui.core.history import PastCommand
     from lazytui.core.live_run import LiveRun
     from lazytui.core.paths import Paths
     from lazytui.core.settings import Settings
@@ -214,6 +215,7 @@ class Engine:
         cwd: str | None = None,
         env: Mapping[str, str] | None = None,
         tty: bool = False,
+        plan: Plan = AT_ONCE,
     ) -> list[RunRecord]:
         """Run a command on hosts; returns at once, events tell the rest.
 
@@ -224,12 +226,19 @@ class Engine:
             cwd: directory on the hosts; the home by default.
             env: environment variables on top of the login's.
             tty: give the command a terminal.
+            plan: how the runs follow each other, and how long each may take.
         """
-        runs = await self.start_runs(CommandSpec(command, cwd, env, tty), hosts, name=name)
+        spec = CommandSpec(command, cwd, env, tty)
+        runs = await self.start_runs(spec, hosts, name=name, plan=plan)
         return [run.record for run in runs]
 
     async def start_runs(
-        self, task: RuntimeTask | CommandSpec, hosts: Sequence[str], *, name: str | None = None
+        self,
+        task: RuntimeTask | CommandSpec,
+        hosts: Sequence[str],
+        *,
+        name: str | None = None,
+        plan: Plan = AT_ONCE,
     ) -> list[LiveRun]:
         """Run a task on hosts; gives the runs, to be waited for.
 
@@ -237,6 +246,7 @@ class Engine:
             task: what to run; a single step is a task of its own.
             hosts: aliases, one run each.
             name: of the task that a single step becomes.
+            plan: how the runs follow each other, and how long each may take.
         """
         if isinstance(task, CommandSpec):
             task = RuntimeTask(name).add(task)
@@ -244,7 +254,7 @@ class Engine:
             runtime = self.connected(host)
             if runtime.state is HostState.INACTIVE and self._persistent:
                 runtime.refresh()
-        runs = await self.runs.submit(task, hosts, origin=self.origin)
+        runs = await self.runs.submit(task, hosts, origin=self.origin, plan=plan)
         record = runs[0].record
         await self._deeds.note(Deed.RUN_STARTED, _title(record), hosts, task_id=record.task_id)
         return runs
@@ -319,21 +329,11 @@ class Engine:
         Raises:
             UsageError: none of the hosts is active.
         """
-        active = [
-            runtime for runtime in map(self.runtime, hosts) if runtime.state is HostState.ACTIVE
-        ]
-        if not active:
-            raise UsageError("none of these hosts is active")
+        return self.runtime(least_busy(map(self.runtime, hosts)).host)
 
-        def busyness(runtime: Runtime) -> tuple[int, int]:
-            metrics, info = runtime.metrics, runtime.info
-            if metrics is not None:
-                free = metrics.memory_total - metrics.memory_used
-            else:
-                free = info.memory if info is not None else 0
-            return runtime.alive_runs, -free
-
-        return min(active, key=busyness)
+    async def history(self, limit: int = 200) -> list[PastCommand]:
+        """List the distinct commands that were run, the newest first."""
+        return await self.journal.commands(limit)
 
     # -- groups
 

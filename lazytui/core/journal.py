@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from lazytui.core import audit
+from lazytui.core.history import PastCommand, past_commands
 from lazytui.core.journal_db import (
     GroupRecord,
     JournalDB,
@@ -233,6 +234,10 @@ class Journal:
     async def steps(self, task_id: int) -> tuple[Mapping[str, Any], ...]:
         """List the steps of a task, as given to :meth:`new_task`."""
         return await self._read(lambda db: db.steps(task_id))
+
+    async def commands(self, limit: int) -> list[PastCommand]:
+        """List the distinct commands that were run, the newest first."""
+        return await self._read(lambda db: past_commands(db.connection, limit))
 
     # --- steps ---
 

@@ -7,6 +7,7 @@ import logging
 import signal
 from typing import TYPE_CHECKING
 
+from lazytui.core.model import RunState
 from lazytui.errors import ConnectionLostError, SpoolError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lazytui.core.runtime import Runtime
     from lazytui.core.spool import SpoolWriter
     from lazytui.core.task import CommandSpec
+    from lazytui.core.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -82,18 +84,32 @@ class LiveRun:
         record: the run as the journal has it.
         steps: of its task.
         runtime: its host.
+        timeout_s: seconds after its start at which it is ended; None for never.
+        turns: says when it may start, if it heeds other runs of its task.
     """
 
-    def __init__(self, record: RunRecord, steps: tuple[CommandSpec, ...], runtime: Runtime) -> None:
+    def __init__(
+        self,
+        record: RunRecord,
+        steps: tuple[CommandSpec, ...],
+        runtime: Runtime,
+        *,
+        timeout_s: float | None = None,
+        turns: Turns | None = None,
+    ) -> None:
         self.record = record
         self.steps = steps
         self.runtime = runtime
+        self.timeout_s = timeout_s
+        self.turns = turns
         self.sent = False  # the host may have started it
         self.step = 0
         self.confirmed = False  # the host has said that it started this step
         self.base = 0  # where in the spool the output of this step begins
         self.followed_from = 0  # length of the spool when its output was last asked for
         self.stopping = ""  # the signal that was asked for
+        self.timed_out = False  # signalled because its time was over
+        self.unwanted = ""  # why it shall not be started any more
         self.stream: OutputStream | None = None
         self.driver: asyncio.Task[None] | None = None
         self.settled = asyncio.Event()  # started, or over
@@ -114,6 +130,18 @@ class LiveRun:
     def job_id(self) -> str:
         """The job of that step on the host."""
         return job_id(self.record.run_id, self.step)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has to wait until other runs of its task are over."""
+        return self.turns is not None and not self.turns.turn(self.run_id).is_set()
+
+    def give_up(self, reason: str) -> None:
+        """Do not start it any more; one that the host may have started goes on."""
+        if self.record.state is RunState.QUEUED:
+            self.unwanted = reason
+            if not self.sent:
+                self.abandoned.set()
 
     def in_step(self, text: str) -> str:
         """Say in which step something happened, where there are several."""

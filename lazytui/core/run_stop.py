@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lazytui.core.live_run import either, job_id
 from lazytui.core.model import RunState
+from lazytui.core.turns import WAITS
 from lazytui.errors import ConnectionLostError
 
 if TYPE_CHECKING:
@@ -66,12 +67,16 @@ async def stop_foreign(journal: Journal, runtime: Runtime, record: RunRecord, na
         name: one of :data:`SIGNALS`.
 
     Returns:
-        ``sent``, or the agent's ``ended``, ``stale`` or ``rebooted``.
+        ``sent``, ``cancelled`` before its turn came, or the agent's ``ended``, ``stale`` or
+        ``rebooted``.
 
     Raises:
         ConnectError: the host cannot be reached now.
         AgentError, ConnectionLostError: it could not be delivered.
     """
+    if record.state is RunState.QUEUED and record.reason.startswith(WAITS):
+        await journal.update_run(record.run_id, reason=f"{STOPPING} ({name})")
+        return "cancelled"  # when its turn comes
     agent = await runtime.reach()
     if name in ENDING:
         await journal.update_run(record.run_id, reason=f"{STOPPING} ({name})")

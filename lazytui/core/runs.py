@@ -16,12 +16,15 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lazytui.core.deadline import TIMING_OUT, end_in_time
 from lazytui.core.events import Notice, OutputGrew, RunChanged
 from lazytui.core.housekeeping import Housekeeper
 from lazytui.core.live_run import LiveRun, OutputStream, either, signal_words
 from lazytui.core.model import RunRecord, RunState
+from lazytui.core.plan import Plan
 from lazytui.core.run_stop import SIGNALS, STOPPING, stop_foreign, stop_live
 from lazytui.core.task import RuntimeTask
+from lazytui.core.turns import Turns
 from lazytui.errors import (
     AgentError,
     ConnectError,
@@ -133,7 +136,7 @@ class Runs:
     # -- intents
 
     async def submit(
-        self, task: RuntimeTask, hosts: Sequence[str], *, origin: str
+        self, task: RuntimeTask, hosts: Sequence[str], *, origin: str, plan: Plan
     ) -> list[LiveRun]:
         """Start the runs of a task.
 
@@ -141,6 +144,7 @@ class Runs:
             task: what to run.
             hosts: where; one run each.
             origin: ``screen``, ``command line`` or ``script``.
+            plan: how the runs follow each other.
 
         Raises:
             UsageError: no host, no step, or an empty command.
@@ -150,14 +154,14 @@ class Runs:
             raise UsageError("no host to run on")
         if not task.steps or not all(step.command.strip() for step in task.steps):
             raise UsageError("nothing to run: the command is empty")
-        steps = [step.to_step() for step in task.steps]
+        first, *others = (step.to_step() for step in task.steps)
+        steps = [plan.to_step(first), *others]
         task_id, run_ids = await self._journal.new_task(
             task.name, steps, list(hosts), self._owner, origin
         )
         now = time.time()
-        runs = []
-        for run_id, host in zip(run_ids, hosts, strict=True):
-            record = RunRecord(
+        records = [
+            RunRecord(
                 run_id=run_id,
                 task_id=task_id,
                 name=task.name,
@@ -171,8 +175,10 @@ class Runs:
                 ended=None,
                 spool=self._spool_path(run_id),
             )
-            runs.append(self._begin(LiveRun(record, task.steps, self._runtime_of(host))))
-        return runs
+            for run_id, host in zip(run_ids, hosts, strict=True)
+        ]
+        turns = Turns(plan, records) if plan.has_turns else None
+        return [self._begin(self._live_run(record, task, plan, turns)) for record in records]
 
     async def adopt(self, is_alive: Callable[[str], bool]) -> list[LiveRun]:
         """Take over the runs whose owner is dead, and drive them on.
@@ -181,15 +187,22 @@ class Runs:
             is_alive: tells of an owner whether it still drives its runs.
         """
         adopted = []
+        turns_of: dict[int, Turns] = {}
         for record in await self._journal.adopt(is_alive, self._owner):
             try:
-                task = RuntimeTask.from_steps(await self._journal.steps(record.task_id))
+                steps = await self._journal.steps(record.task_id)
+                task, plan = RuntimeTask.from_steps(steps), Plan.from_step(steps[0])
             except UsageError as error:
                 log.warning("run %s cannot be adopted: %s", record.run_id, error)
                 continue
-            run = LiveRun(record, task.steps, self._runtime_of(record.host))
-            # Its owner may have started it in the moment it died: only the host knows.
-            run.sent = True
+            if plan.has_turns and record.task_id not in turns_of:
+                records = await self._journal.records(task_id=record.task_id)
+                turns_of[record.task_id] = Turns(plan, records)
+            run = self._live_run(record, task, plan, turns_of.get(record.task_id))
+            # Its owner may have started it in the moment it died, if its turn had come: only the
+            # host knows.
+            run.sent = not run.waits
+            run.timed_out = record.reason.startswith(TIMING_OUT)
             run.confirmed = record.state is RunState.RUNNING
             begun = await self._journal.begun_steps(record.run_id) if task.steps[1:] else []
             if begun and begun[-1].step < len(task.steps):
@@ -238,8 +251,11 @@ class Runs:
         """Wait until it is known here what the host knows of a run at this moment.
 
         That is its end, if it has ended, or the output it has so far. Returns as soon as the host
-        cannot be asked: it is inactive, or the connection was lost.
+        cannot be asked: it is inactive, or the connection was lost; or has nothing to tell, as the
+        turn of the run has not come.
         """
+        if run.waits:
+            return
         with contextlib.suppress(AgentError, ConnectError, ConnectionLostError):
             agent = await run.runtime.reach()
             await either(run.settled, agent.lost)
@@ -259,16 +275,30 @@ class Runs:
 
     # -- the state machine
 
+    def _live_run(
+        self, record: RunRecord, task: RuntimeTask, plan: Plan, turns: Turns | None
+    ) -> LiveRun:
+        runtime = self._runtime_of(record.host)
+        return LiveRun(record, task.steps, runtime, timeout_s=plan.timeout_s, turns=turns)
+
     def _begin(self, run: LiveRun) -> LiveRun:
         run.runtime.alive_runs += 1
         self._live[run.run_id] = run
         self._remember(run.record)
+        if run.turns is not None:
+            run.turns.join(run)
         run.driver = self._group.create_task(self._drive(run), name=f"run {run.run_id}")
         return run
 
     async def _drive(self, run: LiveRun) -> None:
+        watch: asyncio.Task[None] | None = None
         try:
             try:
+                if run.waits:
+                    await self._wait_for_turn(run)
+                if run.timeout_s is not None:
+                    ending = end_in_time(run, run.timeout_s, lambda why: self._say(run, why))
+                    watch = self._group.create_task(ending, name=f"time of run {run.run_id}")
                 await self._to_the_end(run)
             except LazytuiError as error:
                 await self._finish(run, RunState.FAILED, None, str(error))
@@ -277,11 +307,28 @@ class Runs:
                 log.exception("run %s", run.run_id)
                 await self._finish(run, RunState.FAILED, None, f"fault in lazytui: {error!r}")
         finally:
+            if watch is not None:
+                watch.cancel()
+            if run.turns is not None and run.record.state.is_final:
+                run.turns.over(run.record)
             run.runtime.alive_runs -= 1
             self._live.pop(run.run_id, None)
             self._spool.forget(run.run_id)
             run.settled.set()
             run.done.set()
+
+    async def _wait_for_turn(self, run: LiveRun) -> None:
+        """Wait until the batches before are over, or it shall not be started any more."""
+        assert run.turns is not None
+        if run.record.reason.startswith(STOPPING):  # while its last owner still lived
+            run.abandoned.set()
+            return
+        await self._say(run, run.turns.waiting_reason(run.run_id))
+        await either(run.turns.turn(run.run_id), run.abandoned)
+        if await self._was_stopped(run):
+            run.abandoned.set()
+        elif not run.abandoned.is_set():
+            await self._say(run, "")
 
     async def _to_the_end(self, run: LiveRun) -> None:
         while True:
@@ -291,7 +338,7 @@ class Runs:
                 await self._finish(run, RunState.FAILED, None, f"not reached: {error.reason}")
                 return
             if agent is None:
-                await self._finish(run, RunState.CANCELLED, None, NEVER_STARTED)
+                await self._finish(run, RunState.CANCELLED, None, run.unwanted or NEVER_STARTED)
                 return
             try:
                 end = await self._follow(run, agent)
@@ -334,7 +381,7 @@ class Runs:
         }
         try:
             # One that is to be stopped is only followed: should the host not know it, all is well.
-            if not run.confirmed and not run.stopping:
+            if not run.confirmed and not run.stopping and not run.unwanted:
                 run.sent = True
                 started = time.time()
                 await agent.request(
@@ -370,16 +417,16 @@ class Runs:
             if missing > 0:  # asked for again, and nothing came
                 note = f"the host no longer has the last {missing} bytes of output"
             status = int(end["rc"])
-            if status == 0 and run.steps[run.step + 1 :]:
+            if status == 0 and run.steps[run.step + 1 :] and not run.timed_out:
                 await self._next_step(run)
                 return False
             await self._exited(run, status, note)
         elif state == "lost":
             await self._finish(run, RunState.LOST, None, str(end.get("reason", "")))
         elif not run.confirmed:
-            if not run.stopping:
+            if not run.stopping and not run.unwanted:
                 return False  # never started: start it, the same id again
-            await self._finish(run, RunState.CANCELLED, None, NEVER_STARTED)
+            await self._finish(run, RunState.CANCELLED, None, run.unwanted or NEVER_STARTED)
         elif state == "not-started":
             reason = str(end.get("reason", ""))
             await self._finish(run, RunState.FAILED, None, f"not started: {reason}")
@@ -422,6 +469,10 @@ class Runs:
             await self._finish(run, RunState.LOST, None, f"the host does not tell: {text}")
 
     async def _exited(self, run: LiveRun, status: int, note: str) -> None:
+        if run.timed_out:
+            reason = run.in_step(f"timed out after {run.timeout_s:g} s")
+            await self._finish(run, RunState.FAILED, status, reason)
+            return
         if status == 0:
             await self._finish(run, RunState.SUCCEEDED, 0, note)
             return
@@ -446,6 +497,11 @@ class Runs:
         await self._update(
             run, state=state, exit_status=exit_status, reason=reason, ended=time.time()
         )
+
+    async def _say(self, run: LiveRun, reason: str) -> None:
+        """Say why a run is as it is, unless that is known or it is over."""
+        if run.record.reason != reason and not run.record.state.is_final:
+            await self._update(run, reason=reason)
 
     async def _update(self, run: LiveRun, **changes: Any) -> None:
         """Record a change, then show it: nobody sees an end that a crash could take back."""

@@ -1,0 +1,175 @@
+"""How a task is spread over its hosts, and what is to be said before it starts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lazytui.core.model import HostState
+from lazytui.errors import UsageError
+from lazytui.text import sanitize, size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lazytui.core.model import Metrics, RuntimeInfo
+
+DISK_FULL = 0.90  # share of a disk from which on a run there may fail for want of room
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Load(Protocol):
+    """What placement asks of a host."""
+
+    @property
+    def host(self) -> str:
+        """The alias in the ssh config."""
+
+    @property
+    def state(self) -> HostState:
+        """What is known of the host."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is in this state."""
+
+    @property
+    def info(self) -> RuntimeInfo | None:
+        """What the runtime is, once it was active."""
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """The newest sample."""
+
+    @property
+    def alive_runs(self) -> int:
+        """Its runs that have not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the runs of a task follow each other. The default: all at once, whatever happens.
+
+    Args:
+        batch: hosts at a time, each batch when the one before is over; 0 for all at once.
+        stop_on_failure: after a run that did not succeed, no other is started.
+        timeout_s: seconds after which a run is ended, counted from its start; None for never.
+    """
+
+    batch: int = 0
+    stop_on_failure: bool = False
+    timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a size that is none.
+
+        Raises:
+            UsageError: the batch is negative.
+        """
+        if self.batch < 0:
+            raise UsageError(f"a batch has at least 1 host, not {self.batch}")
+
+    @property
+    def has_turns(self) -> bool:
+        """True when runs heed each other."""
+        return bool(self.batch or self.stop_on_failure)
+
+    def batches(self, hosts: Sequence[str]) -> list[list[str]]:
+        """Give the hosts of each batch, in the order of their turns."""
+        size = self.batch or max(1, len(hosts))
+        return [list(hosts[at : at + size]) for at in range(0, len(hosts), size)]
+
+    def to_step(self, step: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a task's first step with the plan in it, as the journal keeps it."""
+        return dict(step) if self == Plan() else {**step, "plan": asdict(self)}
+
+    @classmethod
+    def from_step(cls, step: Mapping[str, Any]) -> Plan:
+        """Read the plan back from a task's first step; the default when it has none."""
+        kept = step.get("plan") or {}
+        known = {field.name: kept[field.name] for field in fields(cls) if field.name in kept}
+        return cls(**known)
+
+
+AT_ONCE = Plan()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A host that was chosen, and why: ``0 runs, 61G memory free``."""
+
+    host: str
+    why: str
+
+
+def least_busy(hosts: Iterable[Load]) -> Choice:
+    """Choose the active host with the fewest alive runs.
+
+    Ties go to the one with most free memory, then to the first.
+
+    Raises:
+        UsageError: none of the hosts is active.
+    """
+    active = [load for load in hosts if load.state is HostState.ACTIVE]
+    if not active:
+        raise UsageError("none of these hosts is active")
+    load = min(active, key=lambda load: (load.alive_runs, -_free_memory(load)))
+    runs = "1 run" if load.alive_runs == 1 else f"{load.alive_runs} runs"
+    memory = f"{size_text(_free_memory(load))} memory free" if _free_memory(load) else ""
+    return Choice(load.host, ", ".join(text for text in (runs, memory) if text))
+
+
+def _free_memory(load: Load) -> int:
+    """Bytes of free memory; all there is while there is no sample, 0 when nothing is known."""
+    if load.metrics is not None:
+        return max(0, load.metrics.memory_total - load.metrics.memory_used)
+    return load.info.memory if load.info is not None else 0
+
+
+def caution(load: Load) -> str:
+    """Say what speaks against a run on a host now, in a few words; empty when nothing does."""
+    if load.state is HostState.INACTIVE:
+        return f"is down ({sanitize(load.reason)})" if load.reason else "is down"
+    if load.state is HostState.STALE:
+        return "does not answer just now"
+    if load.metrics is not None and load.metrics.disk_share > DISK_FULL:
+        return f"disk is {load.metrics.disk_share:.0%} full"
+    return ""
+
+
+def read_seconds(text: str) -> float | None:
+    """Read how long something may take: ``30``, ``90s``, ``5m``, ``1.5h``; None for nothing.
+
+    Raises:
+        UsageError: it is no duration, or none that ends.
+    """
+    text = text.strip().lower()
+    if not text:
+        return None
+    found = _DURATION.fullmatch(text)
+    seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    if not 0 < seconds < 1e9:
+        raise UsageError(f"expected a time such as 30s, 5m or 2h, not {text!r}")
+    return seconds
+
+
+def read_environment(words: Iterable[str]) -> dict[str, str]:
+    """Read environment variables.
+
+    Args:
+        words: each ``NAME=VALUE``.
+
+    Raises:
+        UsageError: one is not of this form.
+    """
+    environment = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not _VARIABLE.fullmatch(name):
+            raise UsageError(f"expected NAME=VALUE, not {word!r}")
+        environment[name] = value
+    return environment
