@@ -39,7 +39,7 @@ class LogApp(App[None]):
         for path in self.paths:
             yield LogView(path)
 
-    def on_log_view_follow_changed(self, message: LogView.FollowChanged) -> None:
+    def on_log_pane_follow_changed(self, message: LogView.FollowChanged) -> None:
         assert isinstance(message.control, LogView)
         self.follow_changes.append(message.follow)
 
@@ -75,7 +75,7 @@ class Stage:
 
     async def tell(self, path: Path) -> None:
         self.view.grew(path.stat().st_size)
-        await self.until(lambda: self.view._whole is not None and not self.view._wake.is_set())
+        await self.until(lambda: self.view._file is not None and not self.view._wake.is_set())
 
 
 @asynccontextmanager
@@ -263,7 +263,7 @@ def index_goes_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         return extend(index, max_bytes)
 
     monkeypatch.setattr(lines.LineIndex, "extend", held)
-    monkeypatch.setattr("lazytui.tui.widgets.log_view._PIECE", 200_000)
+    monkeypatch.setattr("lazytui.tui.widgets.log_file.PIECE", 200_000)
     yield gate
     gate.set()
 

@@ -95,7 +95,7 @@ class OutputScreen(Stopping):
         """A run that has ended cannot be stopped."""
         return not self.record.state.is_final if action == "stop" else True
 
-    def on_log_view_follow_changed(self) -> None:
+    def on_log_pane_follow_changed(self) -> None:
         """Say whether the text follows."""
         self.rebuild()
 

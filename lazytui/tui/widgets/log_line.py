@@ -14,9 +14,12 @@ from lazytui.ansi import parse_sgr_line
 from lazytui.text import size_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from lazytui.ansi import Colour
     from lazytui.ansi import Style as ParsedStyle
     from lazytui.core.lines import RawLine
+    from lazytui.core.search import Query
 
 _KEPT_STYLES = 1024
 _BLACK_OR_WHITE = (None, 0, 7, 8, 15)
@@ -30,11 +33,19 @@ class Palette:
         base: text without a colour of its own, on the widget's ground.
         named: the eight named colours, black to white; their bright forms look the same.
         remark: what lazytui itself says between the lines.
+        rule: lines that are drawn, and signs of nothing.
+        match: what was looked for and found.
+        here: the match that the user is at.
+        mark: a line that the user drew.
     """
 
     base: Style
     named: tuple[Color, ...]
     remark: Style
+    rule: Style
+    match: Style
+    here: Style
+    mark: Style
     _made: dict[ParsedStyle, Style] = field(default_factory=dict, compare=False, repr=False)
 
     def style(self, wanted: ParsedStyle) -> Style:
@@ -82,8 +93,14 @@ def _brightness(colour: Color) -> float:
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def draw_line(line: RawLine, palette: Palette) -> Strip:
-    """Draw a line as a terminal would; nothing of it is ever read as markup."""
+def draw_line(line: RawLine, palette: Palette, marked: Marked | None = None) -> Strip:
+    """Draw a line as a terminal would; nothing of it is ever read as markup.
+
+    Args:
+        line: what to draw.
+        palette: the colours.
+        marked: what is to be found in it, and how that looks.
+    """
     text, spans = parse_sgr_line(line.data)
     segments = []
     position = 0
@@ -94,7 +111,35 @@ def draw_line(line: RawLine, palette: Palette) -> Strip:
         position = end
     if position < len(text):
         segments.append(Segment(text[position:], palette.base))
+    if marked is not None:
+        segments = list(_overlaid(segments, marked.query.spans(text), marked.style))
     if line.cut:
         remark = f" … {size_text(line.cut)} more in this line"
         segments.append(Segment(remark, palette.remark))
     return Strip(segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What is marked in a line: whatever ``query`` finds gets ``style``."""
+
+    query: Query
+    style: Style
+
+
+def _overlaid(
+    segments: Iterable[Segment], spans: Iterable[tuple[int, int]], style: Style
+) -> Iterator[Segment]:
+    """Give the segments with another style where the spans are."""
+    edges = [edge for span in spans for edge in span]  # in, out, in, out
+    position = inside = 0
+    for text, own, _ in segments:
+        begin = position
+        while begin < position + len(text):
+            while inside < len(edges) and edges[inside] <= begin:
+                inside += 1
+            end = min(position + len(text), edges[inside] if inside < len(edges) else 2**62)
+            piece = text[begin - position : end - position]
+            yield Segment(piece, style if inside % 2 else own)
+            begin = end
+        position += len(text)

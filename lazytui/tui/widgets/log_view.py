@@ -4,34 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from textual.geometry import Size
-from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 from textual.worker import Worker, WorkerState
 
-from lazytui.core.lines import LineIndex, RawLine
+from lazytui.core.arrivals import ArrivalTimes, times_path
+from lazytui.core.lines import RawLine
 from lazytui.text import sanitize
-from lazytui.tui.widgets.log_line import Palette, draw_line
+from lazytui.tui.widgets.log_draw import Times
+from lazytui.tui.widgets.log_file import LogFile
+from lazytui.tui.widgets.log_pane import LogPane
+from lazytui.tui.widgets.log_rows import Mark, Rows
+from lazytui.tui.widgets.log_wrap import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from textual import events
+    from lazytui.core.search import Query
 
 log = logging.getLogger(__name__)
 
 _FRAME_S = 1 / 30  # growth within it is shown at once
-_PIECE = 8 * 1024 * 1024  # bytes indexed by one visit to a thread, about 5 ms
-_TAIL = 96 * 1024  # bytes of a file's end that are shown while its index is not there yet
-_KEPT_STRIPS = 1000
-_NAMED = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+_TIMES_LATER_S = 0.4  # the time of a line is known a moment after the line
+_MAX_MARKS = 100
 
 
-class LogView(ScrollView, can_focus=True):
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of the matches in a view.
+
+    Args:
+        query: what is looked for.
+        count: how many lines match, so far.
+        rank: which of them the user is at, from 0.
+        share: how much of the file was searched, 0 to 1.
+        only: no other lines are shown.
+    """
+
+    query: Query
+    count: int
+    rank: int | None
+    share: float
+    only: bool
+
+
+class LogView(LogPane):
     """Shows a file that grows, line by line, as a terminal would draw each line.
 
     The end of the file is there at once, whatever its size. While ``follow`` is on the view stays
@@ -43,41 +62,8 @@ class LogView(ScrollView, can_focus=True):
         path: the file to show, or None to show nothing yet; it need not exist.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "log-view--remark",
-        *(f"log-view--{name}" for name in _NAMED),
-    }
-    DEFAULT_CSS = """
-    LogView {
-        scrollbar-size-horizontal: 0;
-        & > .log-view--remark { color: $text-muted; }
-        & > .log-view--black { color: $text-muted; }
-        & > .log-view--red { color: $error; }
-        & > .log-view--green { color: $success; }
-        & > .log-view--yellow { color: $warning; }
-        & > .log-view--blue { color: #73b8ff; }
-        & > .log-view--magenta { color: $secondary; }
-        & > .log-view--cyan { color: $primary; }
-        & > .log-view--white { color: $foreground; }
-    }
-    """
-    ALLOW_SELECT = False  # the cells are drawn by hand
-
-    follow: reactive[bool] = reactive(True, init=False, repaint=False)
-    """True while the view stays at the end."""
-
-    class FollowChanged(Message):
-        """The view began to follow, or stopped."""
-
-        def __init__(self, log_view: LogView, follow: bool) -> None:
-            super().__init__()
-            self.log_view = log_view
-            self.follow = follow
-
-        @property
-        def control(self) -> LogView:
-            """The view it happened in."""
-            return self.log_view
+    raw: reactive[bool] = reactive(False, init=False, repaint=False)
+    """Every state of a progress bar is a line of its own."""
 
     def __init__(
         self,
@@ -88,74 +74,179 @@ class LogView(ScrollView, can_focus=True):
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._path = path
-        self._whole: LineIndex | None = None
-        self._tail: LineIndex | None = None  # shown instead, while the whole is not indexed
-        self._reopen = False
+        self._file: LogFile | None = None
+        self._marks: list[Mark] = []
+        self._query: Query | None = None
+        self._only = False
+        self._rank: int | None = None  # of the match that the user is at
+        self._seeking = False  # go to a match as soon as they are known
+        self._return_to: int | None = None  # the offset of the line to be at the top again
+        self._paused_at = 0  # bytes there were when the view stopped to follow
+        self._drawing.arrivals = ArrivalTimes(times_path(path)) if path else None
         self._wake = asyncio.Event()
-        self._strips: dict[int, Strip] = {}
-        self._widest = 0
-        self._unfinished_row: int | None = None
-        self._palette: Palette | None = None
-        self._remark = ""
 
     # --- what the screen calls ---------------------------------------------------------------
 
     @property
-    def line_count(self) -> int:
-        """How many lines can be scrolled through now."""
-        return self._shown.line_count if self._shown else 0
+    def end(self) -> int:
+        """How many bytes of the file are known."""
+        return self._rows.lines.end if self._rows else 0
 
-    def open(self, path: Path | None) -> None:
-        """Show another file, from its end."""
-        self._path = path
-        self._reopen = True
+    @property
+    def new_below(self) -> int:
+        """How many lines came since the view stopped to follow."""
+        if self.follow or self._rows is None:
+            return 0
+        return self._rows.rows_after(self._paused_at)
+
+    @property
+    def found(self) -> Found | None:
+        """What is known of the matches; None when nothing is looked for."""
+        if self._query is None:
+            return None
+        if self._file is None or self._file.matches is None:
+            return Found(self._query, 0, None, 1.0, self._only)
+        matches, whole = self._file.matches, self._file.whole
+        size = max(whole.end, self._file.shown.end)
+        share = 1.0 if self._file.searched or not size else matches.end / size
+        return Found(self._query, matches.count, self._rank, share, self._only)
+
+    def open(self, path: Path | None, *, started: float | None = None) -> None:
+        """Show another file, from its end.
+
+        Args:
+            path: the file.
+            started: when its writer started, in seconds since the epoch, if that is known.
+        """
+        self._path, self._drawing.started = path, started
+        self._drawing.arrivals = ArrivalTimes(times_path(path)) if path else None
+        self._marks.clear()
+        self._forget("No output so far.")
         self.follow = True
         self._wake.set()
 
     def grew(self, size: int) -> None:
         """Take notice that the file has ``size`` bytes now; call it as often as you like."""
-        if self._whole is None or size != self._whole.end:
+        if self._file is None or size != self._file.whole.end:
             self._wake.set()
 
-    def action_toggle_follow(self) -> None:
-        """Stay at the end as lines come, or stop that."""
-        self.follow = not self.follow
+    def find(self, query: Query | None, *, jump: bool = False) -> None:
+        """Mark what is found; None marks nothing and shows all lines again.
 
-    def action_scroll_end(self) -> None:
-        """Go to the end and stay there."""
-        self.follow = True
-        self._go_to_end()
+        Args:
+            query: what to look for.
+            jump: go to the match that is nearest above the end of the view.
+        """
+        if query != self._query:
+            self._query = self._drawing.query = query
+            self._rank = self._drawing.here = None
+            if self._file is not None:
+                self._file.find(query)
+            if self._only:
+                self.only_matching(on=query is not None)
+            self._redraw()
+            self._wake.set()
+        self._seeking = jump and query is not None
+        self._seek()
+        self.post_message(self.Changed(self))
+
+    def only_matching(self, *, on: bool) -> None:
+        """Show only the lines that match, or all of them."""
+        self._only = on and self._query is not None
+        self._show_other_rows()
+
+    def go_to_match(self, step: int) -> None:
+        """Go ``step`` matches on, or back; behind the last comes the first."""
+        matches = self._file.matches if self._file else None
+        if matches is None or not matches.count:
+            return
+        self._seeking = False
+        self._leave_tail()
+        if self._rank is None:
+            self._rank = self._nearest_match()
+        else:
+            self._rank = (self._rank + step) % matches.count
+        line = matches.line(self._rank)
+        self._drawing.here = matches.index.start_of(line)
+        self._redraw()
+        self._show_line(line)
+        self.post_message(self.Changed(self))
+
+    def mark(self, at: float) -> None:
+        """Draw a line under the output there is.
+
+        Args:
+            at: the time to write on it, in seconds since the epoch.
+        """
+        if self._rows is not None and len(self._marks) < _MAX_MARKS:
+            self._marks.append(Mark(self.end, at))
+            self._set_rows()
+            self._show_growth()
+
+    def visible_rows(self) -> list[RawLine]:
+        """The lines in sight, as far as they are."""
+        top = self.scroll_offset.y
+        return self.read_rows(top, top + self.size.height)
+
+    def read_rows(self, first: int, last: int) -> list[RawLine]:
+        """Read lines by their rows."""
+        rows = self._rows.read(max(0, first), last) if self._rows else []
+        return [line for line in rows if isinstance(line, RawLine)]
 
     def action_scroll_home(self) -> None:
         """Go to the first line."""
         self._leave_tail()
-        self.scroll_to(0, 0)
-
-    def scroll_to(self, x: float | None = None, y: float | None = None, **options: Any) -> None:
-        """Scroll at once: an animated page would be a dozen frames through a slow connection."""
-        super().scroll_to(x, y, **{**options, "animate": False})
-
-    # --- following ---------------------------------------------------------------------------
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Stop following when scrolled up, begin when scrolled to the end."""
-        super().watch_scroll_y(old_value, new_value)
-        self.follow = round(new_value) >= self.max_scroll_y
+        super().action_scroll_home()
 
     def watch_follow(self, follow: bool) -> None:
-        """Go to the end, and tell the screen."""
+        """Look for what is new, or count it from now on."""
         if follow:
-            self._go_to_end()
             self._wake.set()
-        self.post_message(self.FollowChanged(self, follow))
+        else:
+            self._paused_at = self.end
+        super().watch_follow(follow)
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Keep the end in sight."""
-        if self.follow:
-            self._go_to_end()
+    def watch_raw(self) -> None:
+        """Read the file in another way."""
+        if self._file is not None:
+            self._keep_place()
+            self._close()
+        self._wake.set()
 
-    def _go_to_end(self) -> None:
-        self.scroll_to(y=self.max_scroll_y, force=True)
+    def watch_times(self) -> None:
+        """Show or hide the times."""
+        self._drawing.times = self.times
+        self._read_times()
+        self._show_growth()
+        self.refresh()
+
+    def _judge_follow(self) -> None:
+        if self._return_to is None:
+            self._seeking = False
+            super()._judge_follow()
+
+    # --- matches -----------------------------------------------------------------------------
+
+    def _seek(self) -> None:
+        """Go to the nearest match once the file has been searched."""
+        if self._seeking and self._file is not None and self._file.searched:
+            self._seeking = False
+            self.go_to_match(0)
+
+    def _nearest_match(self) -> int:
+        """The last match above the lower end of the view, else the first one."""
+        rows, matches = self._rows, self._file.matches if self._file else None
+        if rows is None or matches is None:
+            return 0
+        bottom = rows.line_of(self.scroll_offset.y + self.size.height - 1)
+        return max(0, matches.rank(bottom + 1) - 1)
+
+    def _show_line(self, line: int) -> None:
+        if self._rows is None:
+            return
+        row, top = self._rows.row_of(line), self.scroll_offset.y
+        if not top <= row < top + self.size.height - (self.size.height // 2 if self.wrap else 0):
+            self._go(Place(min(max(0, row - self.size.height // 3), self.max_scroll_y), 0))
 
     # --- reading the file --------------------------------------------------------------------
 
@@ -168,10 +259,6 @@ class LogView(ScrollView, can_focus=True):
         if event.state is WorkerState.ERROR:
             log.error("reading %s failed", self._path, exc_info=event.worker.error)
             self._forget(f"Cannot show the output: {event.worker.error!r}")
-
-    @property
-    def _shown(self) -> LineIndex | None:
-        return self._tail or self._whole
 
     async def _watch(self) -> None:
         """Read what is new, again and again, until the widget goes."""
@@ -190,127 +277,105 @@ class LogView(ScrollView, can_focus=True):
             self._close()
 
     async def _catch_up(self) -> None:
-        if self._whole is None or self._reopen or self._whole.is_outdated():
-            self._reopen = False
+        file = self._file
+        if file is None or file.whole.is_outdated():
             self._forget("No output so far.")
             if self._path is None:
                 return
-            self._whole = LineIndex(self._path)
-        whole, more = self._whole, True
-        while more and not self._reopen:
-            more = await asyncio.to_thread(whole.extend, _PIECE)
-            if more and self.follow and self._tail is None:
-                self._show_tail(whole)
-            if self._tail is not None:
-                await asyncio.to_thread(self._tail.extend, _PIECE)
-            if not more:
+            file = self._file = LogFile(self._path, raw=self.raw)
+            file.find(self._query)
+            self._set_rows()
+        more = True
+        while more and file is self._file:
+            more = await file.extend(lambda: self.follow and not self._only)
+            if file is not self._file:
+                return
+            if file.is_indexed:
                 self._leave_tail()
+            if self._rows is None or self._rows.lines is not file.shown:
+                self._set_rows()
             self._show_growth()
-
-    def _show_tail(self, whole: LineIndex) -> None:
-        self._tail = LineIndex(whole.path, last_bytes=_TAIL)
-        self._strips.clear()
-        self._unfinished_row = None
+            self._return()
+            self._seek()
+        self._return(at_last=True)
 
     def _leave_tail(self) -> None:
         """Number the lines from the start of the file, with the same ones in sight if known."""
-        tail, whole = self._tail, self._whole
-        if tail is None or whole is None:
+        file = self._file
+        start = file.leave_tail() if file else None
+        if file is None or start is None:
             return
-        self._tail = None
-        tail.close()
-        self._strips.clear()
-        self._unfinished_row = None
-        self._set_virtual_size()
-        if not self.follow and tail.start <= whole.end:
-            self.scroll_to(y=self.scroll_offset.y + whole.line_at(tail.start), force=True)
+        self._set_rows()
+        self._show_size()
+        if not self.follow and self._rows is not None and start <= file.whole.end:
+            row = self._rows.row_of(file.whole.line_at(start))
+            self.scroll_to(y=self.scroll_offset.y + row, force=True)
+
+    def _show_other_rows(self) -> None:
+        """Show other lines of the same file, with the one at the top still there or near it."""
+        if self._file is None:
+            return
+        self._keep_place()
+        self._leave_tail()
+        self._set_rows()
+        self._show_growth()
+        self._return(at_last=self._file.searched)
+        self.post_message(self.Changed(self))
+
+    def _keep_place(self) -> None:
+        if not self.follow and self._rows is not None and self._return_to is None:
+            line = self._rows.line_of(self.scroll_offset.y)
+            self._return_to = self._rows.lines.start_of(line)
+
+    def _return(self, *, at_last: bool = False) -> None:
+        """Go back to the line that was at the top, once it is known where it is now."""
+        offset, rows = self._return_to, self._rows
+        if offset is None or rows is None:
+            return
+        known = rows.matches.end if rows.matches else rows.lines.end
+        if known > offset or at_last:
+            line = rows.lines.line_at(min(offset, rows.lines.end))
+            self.scroll_to(y=min(rows.row_of(line), self.max_scroll_y), force=True)
+            self._return_to = None
+
+    def _set_rows(self) -> None:
+        self._redraw()
+        file = self._file
+        only = file.matches if file and self._only else None
+        self._rows = Rows(file.shown, only, self._marks) if file else None
 
     def _show_growth(self) -> None:
-        shown = self._shown
-        if shown is None:
+        rows = self._rows
+        if rows is None:
             return
-        changed = self.virtual_size.height
-        if self._unfinished_row is not None:
-            changed = min(changed, self._unfinished_row)
-            self._strips.pop(self._unfinished_row, None)
-        self._unfinished_row = shown.line_count - 1 if shown.is_unfinished else None
-        self._set_virtual_size()
+        changed = max(0, self.virtual_size.height - 1)
+        self._drawing.forget(changed)  # the last line may go on
+        self._drawing.forget(max(0, rows.count - 1))
+        if self.times is not Times.OFF:
+            self.set_timer(_TIMES_LATER_S, self._read_times)
+        self._show_size()
         if self.follow:
             self._go_to_end()
-        if changed <= self.scroll_offset.y + self.size.height:
+        if self.wrap or changed <= self.scroll_offset.y + self.size.height:
             self.refresh()
+        self.post_message(self.Changed(self))
 
-    def _set_virtual_size(self) -> None:
-        self.virtual_size = Size(self._widest, self.line_count)
+    def _read_times(self) -> None:
+        arrivals = self._drawing.arrivals
+        if arrivals is not None and self.times is not Times.OFF:
+            arrivals.refresh()
+            self.refresh()
 
     def _forget(self, remark: str) -> None:
         self._close()
-        self._strips.clear()
-        self._widest = 0
-        self._unfinished_row = None
+        self._widest = self._part = 0
         self._remark = sanitize(remark, max_chars=500)
-        self._set_virtual_size()
+        self._show_size()
         self.refresh()
 
     def _close(self) -> None:
-        for index in (self._tail, self._whole):
-            if index is not None:
-                index.close()
-        self._tail = self._whole = None
-
-    # --- drawing -----------------------------------------------------------------------------
-
-    def notify_style_update(self) -> None:
-        """Draw anew, in other colours."""
-        super().notify_style_update()
-        self._palette = None
-        self._strips.clear()
-
-    def render_line(self, y: int) -> Strip:
-        """Draw one row of the view."""
-        left, top = self.scroll_offset
-        strip = self._strip(top + y)
-        return strip.crop_extend(left, left + self.size.width, self._colours.base)
-
-    def _strip(self, row: int) -> Strip:
-        if (strip := self._strips.get(row)) is not None:
-            return strip
-        if row < self.line_count:
-            self._draw_rows(row)
-            return self._strips.get(row, Strip([]))
-        if row == 0:
-            return draw_line(RawLine(self._remark.encode()), self._colours)
-        return Strip([])
-
-    def _draw_rows(self, first: int) -> None:
-        """Read and draw the rows from ``first`` on that are in sight and not drawn yet."""
-        shown = self._shown
-        if shown is None:
-            return
-        if len(self._strips) > _KEPT_STRIPS:
-            self._strips.clear()
-        last = first + 1
-        while last < self.scroll_offset.y + self.size.height and last not in self._strips:
-            last += 1
-        try:
-            lines = shown.read(first, last)
-        except OSError as error:
-            lines = [RawLine(f"cannot read this line: {error.strerror}".encode())]
-        for row, line in enumerate(lines, first):
-            self._strips[row] = strip = draw_line(line, self._colours)
-            if strip.cell_length > self._widest:
-                self._widest = strip.cell_length
-                self.call_later(self._set_virtual_size)  # not in the middle of a frame
-
-    @property
-    def _colours(self) -> Palette:
-        if self._palette is None:
-            self._palette = Palette(
-                base=self.rich_style,
-                named=tuple(
-                    self.get_component_styles(f"log-view--{name}").color.rich_color
-                    for name in _NAMED
-                ),
-                remark=self.get_component_rich_style("log-view--remark"),
-            )
-        return self._palette
+        if self._file is not None:
+            self._file.close()
+        self._file = self._rows = None
+        self._rank = self._drawing.here = None
+        self._redraw()
