@@ -34,6 +34,7 @@ PART_OF_OP: Mapping[str, str | None] = MappingProxyType(
         "metrics": "metrics",
         "ports_free": "checks",
         "which": "checks",
+        "probe": "checks",
         "job_start": "jobs",
         "job_follow": "jobs",
         "unfollow": "jobs",

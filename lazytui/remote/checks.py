@@ -1,14 +1,20 @@
-"""Small questions about a host: which ports are free, which programs are there."""
+"""Small questions about a host: free ports, programs that are there, what commands print."""
 
+import _signal  # type: ignore[import-not-found]
+import posix
 import socket
 
 from lazytui.remote import system
+from lazytui.remote.agent import become
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any, Callable, Dict, List, Optional
 
     from lazytui.remote.agent import Agent, Answer
+
+KEPT = 4096  # bytes of what a command printed last
+MOST = 1 << 20  # bytes after which a command has said too much and is ended
 
 
 def ports_free(ask: "Dict[str, Any]", payload: bytes) -> "Answer":
@@ -56,6 +62,100 @@ def which(ask: "Dict[str, Any]", payload: bytes) -> "Answer":
     return {"found": found}
 
 
+class Asked:
+    """A short command whose last words are wanted; ended with all it started when it is late.
+
+    Args:
+        agent: watches the pipe and the clock.
+        command: text for the shell.
+        timeout_s: seconds it may take.
+        done: gets the end of what it printed to stdout; None when it was ended.
+    """
+
+    def __init__(
+        self,
+        agent: "Agent",
+        command: str,
+        timeout_s: float,
+        done: "Callable[[Optional[bytes]], None]",
+    ) -> None:
+        self.agent = agent
+        self.done = done
+        self.said = b""
+        self.size = 0
+        # Kept once: each look at a bound method makes another object, and timers are found by it.
+        self.late = self.end
+        self.reader, writer = posix.pipe()
+        self.pid = posix.fork()
+        if self.pid == 0:
+            run_in_home(command, writer)
+        posix.close(writer)
+        agent.watch(self.reader, self.readable)
+        agent.after(timeout_s, self.late)
+
+    def readable(self) -> None:
+        """Keep the end of what it says."""
+        piece = posix.read(self.reader, 65536)
+        self.size += len(piece)
+        self.said = (self.said + piece)[-KEPT:]
+        if self.size > MOST:
+            self.end()
+        elif not piece:
+            self.leave(self.said)
+
+    def end(self) -> None:
+        """Kill it: it took too long or said too much."""
+        try:
+            posix.killpg(self.pid, _signal.SIGKILL)
+        except OSError:
+            pass  # it went by itself, or has not come to be a group of its own yet
+        self.leave(None)
+
+    def leave(self, said: "Optional[bytes]") -> None:
+        """Forget the pipe and the clock, and tell."""
+        self.agent.timers.pop(self.late, None)
+        self.agent.unwatch(self.reader)
+        self.done(said)
+
+
+def run_in_home(command: str, stdout: int) -> None:
+    """Turn this forked process into a shell in the home folder; never returns."""
+    try:
+        posix.chdir(system.home())
+    except OSError:
+        pass  # a home that is not there: where the agent is will do
+    text = command.encode("utf-8", "surrogateescape")
+    become([b"/bin/sh", b"-c", text], stdout)
+
+
+class Probes:
+    """Runs the commands of one request beside each other, and answers when all are over."""
+
+    def __init__(self, agent: "Agent") -> None:
+        self.agent = agent
+
+    def probe(self, ask: "Dict[str, Any]", payload: bytes) -> "Answer":
+        """What each of the commands printed last, in their order; null for one that was ended."""
+        commands = ask["commands"]
+        said: "List[Optional[str]]" = [None] * len(commands)
+        running = set(range(len(commands)))
+
+        def listener(place: int) -> "Callable[[Optional[bytes]], None]":
+            def over(text: "Optional[bytes]") -> None:
+                said[place] = None if text is None else text.decode("utf-8", "replace")
+                running.discard(place)
+                if not running:
+                    self.agent.answer(ask["id"], {"said": said})
+
+            return over
+
+        if not commands:
+            return {"said": []}
+        for place, command in enumerate(commands):
+            Asked(self.agent, command, ask["timeout"], listener(place))
+        return None
+
+
 def install(agent: "Agent") -> None:
     """Add the operations of this part to the agent."""
-    agent.ops.update(ports_free=ports_free, which=which)
+    agent.ops.update(ports_free=ports_free, which=which, probe=Probes(agent).probe)
