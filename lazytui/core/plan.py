@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lazytui.core.model import HostState
+from lazytui.core.where import fold
 from lazytui.errors import UsageError
 from lazytui.text import sanitize, size_text
 
@@ -133,12 +134,32 @@ def _free_memory(load: Load) -> int:
 def caution(load: Load) -> str:
     """Say what speaks against a run on a host now, in a few words; empty when nothing does."""
     if load.state is HostState.INACTIVE:
-        return f"is down ({sanitize(load.reason)})" if load.reason else "is down"
+        return f"down ({sanitize(load.reason)})" if load.reason else "down"
     if load.state is HostState.STALE:
-        return "does not answer just now"
+        return "not answering just now"
     if load.metrics is not None and load.metrics.disk_share > DISK_FULL:
-        return f"disk is {load.metrics.disk_share:.0%} full"
+        return f"disk {load.metrics.disk_share:.0%} full"
     return ""
+
+
+def cautions(hosts: Iterable[Load]) -> list[str]:
+    """Say what speaks against runs on hosts, those with the same trouble together.
+
+    Each is a clause: ``gpu03 disk is 91% full``, ``node[07-08] are down (no answer in 5 s)``.
+    """
+    alike: dict[str, list[str]] = {}
+    for load in hosts:
+        if trouble := caution(load):
+            alike.setdefault(trouble, []).append(load.host)
+    return [_clause(names, trouble) for trouble, names in alike.items()]
+
+
+def _clause(names: Sequence[str], trouble: str) -> str:
+    verb = "is" if len(names) == 1 else "are"
+    folded = sanitize(fold(names))
+    if trouble.startswith("disk "):
+        return f"{folded} {'disk' if verb == 'is' else 'disks'} {verb} {trouble[5:]}"
+    return f"{folded} {verb} {trouble}"
 
 
 def read_seconds(text: str) -> float | None:

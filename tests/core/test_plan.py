@@ -17,6 +17,7 @@ from lazytui.core.plan import (
     AT_ONCE,
     Plan,
     caution,
+    cautions,
     least_busy,
     read_environment,
     read_seconds,
@@ -141,14 +142,28 @@ def test_a_host_that_is_not_active_is_never_the_least_busy() -> None:
     [
         (Host("a", free=GIB), ""),
         (Host("a", free=GIB, disk=0.9), ""),
-        (Host("a", free=GIB, disk=0.91), "disk is 91% full"),
-        (Host("a", state=HostState.INACTIVE, reason="no \x1b[31manswer"), "is down (no answer)"),
-        (Host("a", state=HostState.STALE, reason="x"), "does not answer just now"),
+        (Host("a", free=GIB, disk=0.91), "disk 91% full"),
+        (Host("a", state=HostState.INACTIVE, reason="no \x1b[31manswer"), "down (no answer)"),
+        (Host("a", state=HostState.STALE, reason="x"), "not answering just now"),
         (Host("a", state=HostState.CONNECTING), ""),
     ],
 )
 def test_what_speaks_against_a_host_is_said_in_a_few_words(host: Host, text: str) -> None:
     assert caution(host) == text
+
+
+def test_hosts_with_the_same_trouble_are_named_together() -> None:
+    off = {"state": HostState.INACTIVE, "reason": "refused"}
+    hosts = [
+        Host("node07", **off), Host("gpu01"), Host("node08", **off),
+        Host("gpu03", free=GIB, disk=0.91), Host("gpu04", state=HostState.STALE),
+    ]  # fmt: skip
+
+    assert cautions(hosts) == [
+        "node[07-08] are down (refused)",
+        "gpu03 disk is 91% full",
+        "gpu04 is not answering just now",
+    ]
 
 
 # --- batches on hosts ------------------------------------------------------------------------
