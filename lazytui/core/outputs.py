@@ -69,11 +69,13 @@ class Difference:
         lines: which lines of the output these are, each with the line of the reference that it
             stands in for; None where it has no counterpart.
         is_whole: both outputs were compared to their ends.
+        is_all: they have nothing in common.
     """
 
     count: int
     lines: dict[int, int | None]
     is_whole: bool
+    is_all: bool
 
 
 class _Reader:
@@ -94,7 +96,7 @@ class _Reader:
     def take(self, piece: bytes) -> None:
         """Take some whole lines; but for the first piece, the newline before them included."""
         text = _drawn(piece)
-        masked = self._own.sub(_MASK, text) if self._name in text else text
+        masked = self._own.sub(_MASK, text) if self._name and self._name in text else text
         if self._masked is None and masked is not text:
             self._masked = self._digest.copy()
         self._digest.update(text)
@@ -130,6 +132,13 @@ class _Reader:
             prints=self._prints,
             masked_prints=self._masked_prints,
         )
+
+
+def as_output(text: str) -> Output:
+    """Give a text of our own the form of an output: why there is none to show."""
+    reader = _Reader("")
+    reader.take(text.encode("utf-8", "replace"))
+    return reader.output()
 
 
 def _drawn(piece: bytes) -> bytes:
@@ -202,16 +211,19 @@ def difference(reference: Output, other: Output) -> Difference:
             begin + i: None for i, token in enumerate(theirs) if token not in known
         }
         gone = len(known.difference(theirs))
-        return Difference(max(len(lines), gone), lines, is_whole)
-    count, lines = 0, {}
+        is_all = not (begin or end or known.intersection(theirs))
+        return Difference(max(len(lines), gone), lines, is_whole, is_all)
+    count, lines, is_all = 0, {}, not (begin or end)
     matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
     for tag, a, a_end, b, b_end in matcher.get_opcodes():
-        if tag != "equal":
+        if tag == "equal":
+            is_all = False
+        else:
             count += max(a_end - a, b_end - b)
             for line in range(b, b_end):
                 pair = a + line - b
                 lines[begin + line] = begin + pair if pair < a_end else None
-    return Difference(count, lines, is_whole)
+    return Difference(count, lines, is_whole, is_all)
 
 
 def _tokens(reference: Output, other: Output) -> tuple[list[int], list[int]]:
