@@ -10,11 +10,18 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+from lazytui.core.plan import AT_ONCE
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from lazytui.core.audit import AuditRecord
     from lazytui.core.events import EventBus
+    from lazytui.core.history import PastCommand
     from lazytui.core.model import HostState, Metrics, RunRecord, RuntimeInfo
+    from lazytui.core.plan import Plan
+    from lazytui.core.stops import StopReport
+    from lazytui.tui.run_order import Draft
 
 
 class EntryView(Protocol):
@@ -26,8 +33,27 @@ class EntryView(Protocol):
     def line(self) -> int: ...
 
 
+class ConfigView(Protocol):
+    """What was read of the ssh config."""
+
+    @property
+    def files(self) -> Sequence[tuple[object, ...]]:
+        """The files that were read, each with its path first."""
+
+    @property
+    def skipped_patterns(self) -> Sequence[str]:
+        """Patterns of ``Host`` lines, which name no host."""
+
+
+class SeriesView(Protocol):
+    """The recent samples of a host."""
+
+    def of(self, measure: str) -> Sequence[float]:
+        """Give the samples of ``cpu``, ``mem``, ``disk``, ``net`` or ``gpu0``, newest last."""
+
+
 class RuntimeView(Protocol):
-    """One host, as a row of the table needs it."""
+    """One host, as a row of the table and its details need it."""
 
     @property
     def host(self) -> str: ...
@@ -53,9 +79,25 @@ class RuntimeView(Protocol):
     def address(self) -> str: ...
     @property
     def question(self) -> object | None: ...
+    @property
+    def series(self) -> SeriesView: ...
+    @property
+    def error_kind(self) -> str: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def jumps(self) -> Sequence[str]: ...
+    @property
+    def log(self) -> Iterable[str]: ...
+
+    def tags(self) -> Sequence[str]:
+        """Give the tags the user gave it."""
 
     def next_try_s(self) -> float | None:
         """Seconds until the engine tries to connect again; None when it will not by itself."""
+
+    def last_try_s(self) -> float | None:
+        """Seconds since the engine last tried; None when it has not."""
 
 
 class QuestionView(Protocol):
@@ -98,12 +140,37 @@ class EngineView(Protocol):
     def problems(self) -> Sequence[object]: ...
     @property
     def config_path(self) -> str: ...
+    @property
+    def config(self) -> ConfigView: ...
 
-    async def run_command(self, command: str, hosts: Sequence[str]) -> Sequence[RunRecord]:
+    async def groups(self) -> Mapping[str, Sequence[str]]:
+        """Give the members of each group by its name."""
+
+    async def run_command(
+        self,
+        command: str,
+        hosts: Sequence[str],
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        plan: Plan = AT_ONCE,
+    ) -> Sequence[RunRecord]:
         """Run a shell command on hosts; an inactive host gives a failed run with a reason."""
+
+    async def history(self) -> Sequence[PastCommand]:
+        """Give the distinct commands that were run, the newest first."""
 
     async def stop_run(self, run_id: str, signal: str) -> object:
         """Send INT, TERM or KILL to everything a run started."""
+
+    async def stop_runs(self, run_ids: Sequence[str], signal: str) -> StopReport:
+        """Send INT, TERM or KILL to everything that runs started, all at once."""
+
+    async def forget(self, task_ids: Sequence[int]) -> int:
+        """Remove tasks that are over from history, with their output; gives how many."""
+
+    async def audit(self, limit: int) -> Sequence[AuditRecord]:
+        """Give at most ``limit`` things that somebody did, newest first."""
 
     async def refresh(self, hosts: Sequence[str] | None) -> object:
         """Try the hosts again now; None means all of them."""
@@ -128,7 +195,8 @@ class Clock:
 class Drafts:
     """What was typed and not sent yet, for the time when its sheet is opened again."""
 
-    command: str = ""
+    run: tuple[tuple[str, ...], Draft] | None = None
+    """The fields of the Run sheet, and the hosts that it was opened for."""
 
 
 @dataclass(frozen=True, slots=True)

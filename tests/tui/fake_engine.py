@@ -14,11 +14,17 @@ from lazytui.core.model import (
     RunState,
     RuntimeInfo,
 )
+from lazytui.core.series import Series
+from lazytui.core.stops import StopReport
 from lazytui.tui.context import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from lazytui.core.audit import AuditRecord
+
+    from lazytui.core.history import PastCommand
 
 GIB = 1 << 30
 NOW = 1_000_000.0  # both clocks of the tests stand still here
@@ -29,6 +35,12 @@ STOPPED_CLOCK = Clock(monotonic=lambda: NOW, epoch=lambda: NOW)
 class FakeEntry:
     path: str
     line: int
+
+
+@dataclass(frozen=True)
+class FakeConfig:
+    files: Sequence[tuple[str, ...]] = (("/home/ana/.ssh/config",),)
+    skipped_patterns: Sequence[str] = ()
 
 
 @dataclass
@@ -46,9 +58,21 @@ class FakeRuntime:
     address: str = ""
     question: object | None = None
     next_s: float | None = None
+    last_s: float | None = None
+    series: Series = field(default_factory=Series)
+    error_kind: str = ""
+    attempts: int = 0
+    jumps: Sequence[str] = ()
+    log: Sequence[str] = ()
+
+    def tags(self) -> Sequence[str]:
+        return ()
 
     def next_try_s(self) -> float | None:
         return self.next_s
+
+    def last_try_s(self) -> float | None:
+        return self.last_s
 
 
 @dataclass(frozen=True)
@@ -85,17 +109,47 @@ class FakeEngine:
     events: EventBus = field(default_factory=EventBus)
     asked: list[tuple[object, ...]] = field(default_factory=list)
     error: Exception | None = None
+    deeds: list[AuditRecord] = field(default_factory=list)
+    troubles: dict[str, str] = field(default_factory=dict)
+    past: list[PastCommand] = field(default_factory=list)
+    config: FakeConfig = FakeConfig()
+    members: dict[str, list[str]] = field(default_factory=dict)
 
     # What the screens ask
 
-    async def run_command(self, command: str, hosts: Sequence[str]) -> list[RunRecord]:
-        self.asked.append(("run_command", command, tuple(hosts)))
+    async def groups(self) -> dict[str, list[str]]:
+        return self.members
+
+    async def run_command(
+        self, command: str, hosts: Sequence[str], **options: object
+    ) -> list[RunRecord]:
+        self.asked.append(("run_command", command, tuple(hosts), *([options] if options else [])))
         if self.error:
             raise self.error
         return [self.add_run(host, command, publish=True) for host in hosts]
 
+    async def history(self) -> list[PastCommand]:
+        return self.past
+
     async def stop_run(self, run_id: str, signal: str) -> None:
         self.asked.append(("stop_run", run_id, signal))
+
+    async def stop_runs(self, run_ids: Sequence[str], signal: str) -> StopReport:
+        self.asked += [("stop_run", run_id, signal) for run_id in run_ids]
+        if self.error:
+            raise self.error
+        return StopReport(signal, {"sent": len(run_ids)}, self.troubles)
+
+    async def forget(self, task_ids: Sequence[int]) -> int:
+        self.asked.append(("forget", tuple(task_ids)))
+        gone = [r for r in self.runs.by_id.values() if r.task_id in task_ids]
+        for record in gone:
+            del self.runs.by_id[record.run_id]
+            self.events.publish(RunChanged(record.run_id, record.task_id))
+        return len(task_ids)
+
+    async def audit(self, limit: int) -> list[AuditRecord]:
+        return self.deeds[::-1][:limit]
 
     async def refresh(self, hosts: Sequence[str] | None) -> None:
         self.asked.append(("refresh", tuple(hosts) if hosts is not None else None))
@@ -147,6 +201,35 @@ class FakeEngine:
             self.events.publish(RunChanged(run_id, number))
         return record
 
+    def add_task(
+        self,
+        command: str,
+        states: Sequence[tuple[str, RunState]],
+        *,
+        ago: float = 60.0,
+        took: float = 4.0,
+        exit_status: int | None = None,
+        reason: str = "",
+        output: bytes = b"",
+    ) -> int:
+        """Add a task with a run on each host, in the given states; give its number."""
+        number = max((r.task_id for r in self.runs.by_id.values()), default=0) + 1
+        for place, (host, state) in enumerate(states):
+            run_id = f"{number:016x}{place:016x}"
+            spool = ""
+            if self.spool_dir is not None:
+                path = self.spool_dir / f"{run_id}.log"
+                path.write_bytes(output)
+                spool = str(path)
+            started = None if state is RunState.QUEUED else NOW - ago
+            status = 0 if state is RunState.SUCCEEDED else exit_status if state.is_final else None
+            self.runs.by_id[run_id] = RunRecord(
+                run_id, number, command, command, host, state, status,
+                reason if state in (RunState.FAILED, RunState.LOST) else "", NOW - ago, started,
+                NOW - ago + took if state.is_final else None, spool,
+            )  # fmt: skip
+        return number
+
     def change_run(self, run_id: str, **facts: object) -> None:
         record = replace(self.runs.by_id[run_id], **facts)  # type: ignore[arg-type]
         self.runs.by_id[run_id] = record
@@ -194,8 +277,13 @@ def up(
 ) -> FakeRuntime:
     """Give a host that is up, with a plausible history."""
     wave = (0.8, 1.0, 0.7, 1.1, 0.9, 1.2, 1.0, 1.0) * 4
+    series = Series()
+    for w in wave:
+        loads = [(min(1.0, load * w), full) for load, full in gpus]
+        series.add(metrics(min(1.0, cpu * w), memory, disk=disk, gpus=loads))
     return FakeRuntime(
         host,
+        series=series,
         info=RuntimeInfo("Ubuntu 22.04.4 LTS", 8, 64 * GIB, "3.11.7", ("A100 40G",) * len(gpus)),
         metrics=metrics(cpu, memory, disk=disk, gpus=gpus),
         cpu_history=[min(1.0, cpu * w) for w in wave],
@@ -225,6 +313,15 @@ def lab(spool_dir: Path | None = None) -> FakeEngine:
             "no answer in 5 s",
             since=NOW - 2460,
             next_s=40.0,
+            last_s=12.0,
+            attempts=3,
+            error_kind="timeout",
+            jumps=("bastion",),
+            log=(
+                "14:43:20 via bastion",
+                "14:43:20 10.0.3.7:22",
+                "14:43:25 no answer in 5 s",
+            ),
             entry=FakeEntry("~/.ssh/config", 41),
             address="root@10.0.3.7:22",
         )

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from lazytui.core.model import HostState
 from lazytui.core.where import fold
 from lazytui.text import sanitize
-from lazytui.tui.keymap import bindings
+from lazytui.tui.host_filter import HostFilter
+from lazytui.tui.keymap import bindings, keys_of
 from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
+from lazytui.tui.screens.choice import ChoiceScreen
+from lazytui.tui.screens.host import HostScreen
 from lazytui.tui.screens.output import OutputScreen
-from lazytui.tui.screens.question import QuestionScreen
-from lazytui.tui.screens.run_prompt import Draft, RunPrompt
+from lazytui.tui.screens.run_prompt import ask_run
 from lazytui.tui.widgets.bars import Bar, banner_pieces
 from lazytui.tui.widgets.cells import Piece, content_of
+from lazytui.tui.widgets.filter_bar import FilterBar
+from lazytui.tui.widgets.host_cells import fold_pieces, wait_pieces
 from lazytui.tui.widgets.host_details import (
     age_pieces,
     empty_pieces,
@@ -24,6 +29,8 @@ from lazytui.tui.widgets.host_details import (
     place_pieces,
     run_pieces,
 )
+from lazytui.tui.widgets.host_order import SORTS, Fold, Sort
+from lazytui.tui.widgets.host_panel import HostPanel
 from lazytui.tui.widgets.host_table import HostTable, counts
 from lazytui.tui.widgets.run_table import time_text
 
@@ -34,9 +41,12 @@ if TYPE_CHECKING:
     from lazytui.tui.context import Context, RuntimeView
     from lazytui.tui.messages import Changes
 
+ROOMY_CELLS = 100  # from here on the details stand beside the table, as in the style sheet
+WAITING = (HostState.STALE, HostState.INACTIVE)
+
 
 class HostsScreen(EngineScreen):
-    """The table of hosts with two rows on the current one.
+    """The table of hosts, with details of the current one.
 
     Follows every change of a host, of runs (the last one is shown) and of questions.
     """
@@ -46,45 +56,85 @@ class HostsScreen(EngineScreen):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._draft = ""
         self.table = HostTable(self.engine.runtimes, self.clock, id="hosts")
+        self._filter = HostFilter()
+        self._last_runs: dict[str, RunRecord] = {}
+        self._moved = False
+        self._marked: tuple[tuple[str, ...], str] = ((), "")
         self._banner = Bar(id="banner")
-        self._empty = Vertical(
-            Static(content_of(empty_pieces(sanitize(self.engine.config_path)))), id="empty"
-        )
+        self._box = Vertical(self.table, id="hosts-box", classes="panel")
+        self._panel = HostPanel(id="host-panel", classes="panel")
+        self._body = Horizontal(self._box, self._panel, id="hosts-body")
+        self._empty = Static()
+        self._empty_box = Vertical(self._empty, id="empty")
         self._details = Bar(id="details", classes="ruled")
         self._status = Bar(id="status", classes="ruled")
+        self._filter_bar = FilterBar("gpu>=1 mem<50% @group name[01-04] /regex/", id="filter")
+        self._filter_bar.display = False
 
     def compose(self) -> ComposeResult:
-        """Lay out header, banner, table, details, status and keys."""
+        """Lay out header, banner, table with its panels, details, status and keys."""
         yield self.header
         yield self._banner
-        yield self.table
-        yield self._empty
+        yield self._body
+        yield self._empty_box
         yield self._details
         yield self._status
+        yield self._filter_bar
         yield self.key_bar
 
     # What is seen
 
     def rebuild(self) -> None:
         """Show all hosts as they are now."""
-        self.table.set_keys(self.engine.runtimes)
+        self.table.moved(self.engine.runtimes)
+        self._remember_runs()
+        self._arrange()
         self.table.refresh()
         self._show_surroundings()
 
     def tick(self) -> None:
-        """Let ages and waits go on."""
-        waiting = (HostState.STALE, HostState.INACTIVE)
+        """Let ages and waits go on, and the order follow the samples."""
+        if self._moved:
+            self._arrange()
         runtimes = self.engine.runtimes.values()
-        self.table.rows_changed(r.host for r in runtimes if r.state in waiting)
+        self.table.rows_changed(r.host for r in runtimes if r.state in WAITING)
+        self.table.folds_changed()
         self._show_current()
 
     def show_changes(self, changes: Changes) -> None:
         """Draw the changed rows that are in sight."""
-        self.table.set_keys(self.engine.runtimes)
+        if changes.runs:
+            self._remember_runs()
+        if self.table.moved(changes.hosts):
+            self._arrange()
+            self._show_surroundings()
+        elif changes.hosts:
+            # Where numbers decide, rows move once a second, not under the reader's eyes.
+            self._moved |= self._filter.is_live or SORTS[self.table.sort.by].live
         self.table.rows_changed(changes.hosts)
-        self._show_surroundings()
+        if changes.questions or changes.runs or not changes.hosts.isdisjoint(self.table.targets):
+            self._show_current()
+
+    def _remember_runs(self) -> None:
+        self._last_runs = {r.host: r for r in reversed(self.engine.runs.records(RECORDS_SHOWN))}
+
+    def _arrange(self) -> None:
+        self._moved = False
+        runtimes = self.engine.runtimes
+        hosts = self._filter.select(runtimes)
+        self.table.show_hosts(runtimes, hosts, filtered=self._filter.active)
+        if self._filter.active and not hosts:
+            text = sanitize(self._filter.kept, max_chars=200)
+            self.table.note = [
+                Piece(f"No host of {len(runtimes)} matches ", "quiet"),
+                Piece(text),
+                Piece("   "),
+                Piece("esc", "keys"),
+                Piece(" shows all", "quiet"),
+            ]
+        else:
+            self.table.note = []
 
     def _show_surroundings(self) -> None:
         runtimes = self.engine.runtimes
@@ -93,67 +143,136 @@ class HostsScreen(EngineScreen):
         self._banner.display = bool(problems)
         if problems:
             self._banner.show((banner_pieces(problems), ()))
-        self._empty.display = not runtimes
-        self.table.display = bool(runtimes)
+        self._empty_box.display = not runtimes
+        self._body.display = bool(runtimes)
+        if not runtimes:
+            self._empty.update(content_of(empty_pieces(self.engine)))
+        elif self.focused is None:
+            self.table.focus()
         self._show_current()
 
     def _show_current(self) -> None:
-        runtime = self._current()
-        self._details.set_class(runtime is None, "-empty")
-        if runtime is not None:
-            last = self._last_run(runtime.host)
-            run = run_pieces(last, time_text(last, self.clock.epoch())) if last else []
-            age = age_pieces(runtime, self.clock.monotonic())
+        runtime, shared = self._current(), self.table.current_fold
+        self._details.set_class(runtime is None and shared is None, "-empty")
+        if shared is not None:
+            self._show_several(shared)
+        elif runtime is not None:
+            self._show_host(runtime)
+        else:
+            self._panel.show(None, 0.0, ())
+        self._show_status()
+
+    def _show_host(self, runtime: RuntimeView) -> None:
+        now = self.clock.monotonic()
+        last = self._last_runs.get(runtime.host)
+        run = run_pieces(last, time_text(last, self.clock.epoch())) if last else []
+        if self.size.width >= ROOMY_CELLS:
+            self._panel.show(runtime, now, run)
+        else:
+            age = age_pieces(runtime, now)
             self._details.show((fact_pieces(runtime), age), (place_pieces(runtime), run))
-        self._status.show((self._waiting(), self._marked()))
+
+    def _show_several(self, shared: Fold) -> None:
+        runtimes = self.engine.runtimes
+        waits = [runtimes[host].next_try_s() for host in shared.hosts if host in runtimes]
+        soonest = min((wait for wait in waits if wait is not None), default=None)
+        names = self.table.names_of(shared)
+        if self.size.width >= ROOMY_CELLS:
+            self._panel.show_several(
+                f"{len(shared.hosts)} hosts",
+                [Piece("○ ", "broken"), Piece("down")],
+                [Piece(shared.reason, "attention")],
+                [Piece(names)],
+                wait_pieces(soonest),
+            )
+        else:
+            count = [Piece(f"{len(shared.hosts)} hosts", "quiet")]
+            why = fold_pieces(shared.reason, soonest)
+            self._details.show(([Piece(names, bold=True)], count), (why, ()))
+
+    def _show_status(self) -> None:
+        self._status.show((self._state(), self._counted()))
+        shown, total = len(self.table.hosts), len(self.engine.runtimes)
+        if self._filter.problem:
+            self._filter_bar.show([Piece(self._filter.problem, "attention")])
+        else:
+            self._filter_bar.show([Piece(f"{shown} of {total}", "quiet")])
+        found = f" {shown} of {total}" if self._filter.active else ""
+        title = content_of([Piece("Hosts", bold=True), Piece(found, "quiet")])
+        if self._box.border_title != title:
+            self._box.border_title = title
         self.show_keys()
 
-    def _waiting(self) -> list[Piece]:
-        waiting = len(self.engine.questions)
-        if not waiting:
-            return []
-        text = "1 question waits" if waiting == 1 else f"{waiting} questions wait"
-        return [Piece("◆ ", "attention"), Piece(text, "attention")]
+    def _state(self) -> list[Piece]:
+        pieces: list[Piece] = []
+        if self.table.marking_range:
+            pieces += [Piece("v", "keys"), Piece(" ends the range", "quiet"), Piece("   ")]
+        if self._filter.active:
+            pieces += [Piece("/ ", "keys"), Piece(sanitize(self._filter.kept, max_chars=200))]
+        return pieces
 
-    def _marked(self) -> list[Piece]:
-        marked, total = self.table.marked, len(self.table.keys)
-        place = f"{self.table.cursor + 1} of {total}" if total else ""
+    def _counted(self) -> list[Piece]:
+        marked, total = tuple(self.table.marked), len(self.engine.runtimes)
+        shown = len(self.table.hosts)
+        count = f"{shown} of {total}" if self._filter.active else f"{total} hosts"
         if not marked:
-            return [Piece(place, "quiet")]
+            return [Piece(count if total else "", "quiet")]
+        if marked != self._marked[0]:
+            self._marked = (marked, sanitize(fold(marked)))
+        hidden = len(set(marked).difference(self.table.hosts))
         return [
             Piece(f"{len(marked)} marked ", "keys"),
-            Piece(sanitize(fold(marked))),
-            Piece(f"   {place}", "quiet"),
+            Piece(self._marked[1]),
+            Piece(f" ({hidden} hidden)" if hidden else "", "attention"),
+            Piece(f"   {count}", "quiet"),
         ]
+
+    def show_keys(self) -> None:
+        """Show the keys of the filter while it is typed."""
+        if self._filter_bar.typing:
+            self.key_bar.show(key for key in keys_of(*FilterBar.SCOPES) if key.bar)
+        else:
+            super().show_keys()
+
+    def on_resize(self) -> None:
+        """The details stand elsewhere on another terminal."""
+        self._show_current()
 
     # What the keys work on
 
+    @property
+    def target(self) -> str | None:
+        """The host under the cursor."""
+        runtime = self._current()
+        return runtime.host if runtime else None
+
     def _current(self) -> RuntimeView | None:
         host = self.table.current
-        return self.engine.runtimes.get(host) if host else None
+        return self.engine.runtimes.get(host) if host is not None else None
 
     def _targets(self) -> list[str]:
-        current = self.table.current
-        return self.table.marked or ([current] if current else [])
-
-    def _last_run(self, host: str) -> RunRecord | None:
-        records = self.engine.runs.records(RECORDS_SHOWN)
-        return next((record for record in records if record.host == host), None)
+        return self.table.marked or list(self.table.targets)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say whether a key can do something now; the key bar shows only those."""
         if not self.is_mounted:
             return True
-        current = self.table.current
+        current, shared = self.table.current, self.table.current_fold
         match action:
-            case "run" | "refresh" | "mark" | "mark_all":
+            case "run" | "refresh" | "mark" | "mark_all" | "mark_range" | "open" | "sort":
                 return current is not None
+            case "sort_reverse" | "find":
+                return bool(self.engine.runtimes)
+            case "fold_open":
+                return shared is not None and not self.table.is_open(shared.key)
+            case "fold_close":
+                return self._open_fold() is not None
+            case "fold_all":
+                return self.table.has_folds
             case "logs":
-                return current is not None and self._last_run(current) is not None
-            case "questions":
-                return bool(self.engine.questions)
+                return current in self._last_runs
             case "back":
-                return bool(self.table.marked)
+                return bool(self.table.marked or self.table.marking_range or self._filter.active)
             case _:
                 return True
 
@@ -166,55 +285,128 @@ class HostsScreen(EngineScreen):
         self._show_current()
 
     def on_line_table_opened(self) -> None:
-        """Do on a double click what ``l`` does."""
+        """Do on a double click what ``enter`` does."""
+        self.action_open()
+
+    # The filter
+
+    def set_filter(self, text: str) -> None:
+        """Show only the hosts for which a filter holds; an empty one shows all.
+
+        Args:
+            text: as typed after ``/``; one that cannot be read changes nothing but the message.
+        """
+        self._filter.type(text, self.engine.runtimes)
+        self._show_filtered()
+        if self._filter.problem and not self._filter_bar.typing:
+            self.notify(self._filter.problem, severity="warning", markup=False)
+        if self._filter.wants_groups:
+            self.run_worker(self._load_groups(), name="groups", group="groups", exclusive=True)
+
+    def _show_filtered(self) -> None:
+        before = self.table.current
+        self._arrange()
+        if self.table.current != before and self._filter.active:
+            self.table.move_cursor(0)  # the first that was found
+        self._show_current()
+
+    async def _load_groups(self) -> None:
+        groups = await self.engine.groups()
+        if groups != self._filter.groups:
+            self._filter.groups = groups
+            self._filter.type(self._filter.text, self.engine.runtimes)
+            self._show_filtered()
+
+    def action_find(self) -> None:
+        """Type a filter, on from the present one."""
+        self._status.display = False
+        self._filter_bar.begin(self._filter.text)
+        self.show_keys()
+
+    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
+        """Show the result while it is typed."""
+        self.set_filter(message.text)
+
+    def on_filter_bar_stepped(self, message: FilterBar.Stepped) -> None:
+        """Walk through the result while it is typed."""
+        self.table.move_cursor(self.table.cursor + message.by)
+
+    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
+        """Go back to the table, with the filter or without; one that cannot be read is not kept."""
+        if message.keep and self._filter.problem:
+            return
+        self.table.focus()
+        self._filter_bar.display = False
+        self._status.display = True
+        if not message.keep:
+            self.set_filter("")
+        self.call_after_refresh(self.show_keys)
+
+    # Order and folds
+
+    def action_sort(self) -> None:
+        """Choose by what the hosts are sorted."""
+
+        def decided(key: str | None) -> None:
+            if key in SORTS:
+                self._sort(Sort(key))
+
+        choices = [(key, way.text) for key, way in SORTS.items()]
+        start = list(SORTS).index(self.table.sort.by)
+        self.open(ChoiceScreen("Sort by", (), choices, start=start), decided)
+
+    def action_sort_reverse(self) -> None:
+        """Turn the order round."""
+        self._sort(replace(self.table.sort, reverse=not self.table.sort.reverse))
+
+    def _sort(self, sort: Sort) -> None:
+        self.table.sort_by(sort)
+        self._arrange()
+
+    def _open_fold(self) -> Fold | None:
+        """The open row for several hosts that the cursor is on, or in."""
         current = self.table.current
-        if current and self._last_run(current):
-            self.action_logs()
+        if current is None:
+            return None
+        shared = self.table.current_fold or self.table.fold_of(current)
+        return shared if shared and self.table.is_open(shared.key) else None
+
+    def action_fold_open(self) -> None:
+        """Show the hosts of a row below it."""
+        if shared := self.table.current_fold:
+            self.table.toggle_fold(shared.key)
+            self.show_keys()
+
+    def action_fold_close(self) -> None:
+        """Put the hosts back into their row."""
+        if shared := self._open_fold():
+            self.table.toggle_fold(shared.key)
+            self.show_keys()
+
+    def action_fold_all(self) -> None:
+        """Give every host a row of its own, or fold again."""
+        self.table.toggle_all_folds()
+        self.show_keys()
 
     # Keys
 
+    def action_open(self) -> None:
+        """Show all about the host; a row for several is opened or closed."""
+        shared, current = self.table.current_fold, self._current()
+        if shared:
+            self.table.toggle_fold(shared.key)
+            self.show_keys()
+        elif current:
+            self.open(HostScreen(self.context, current.host))
+
     def action_run(self) -> None:
         """Ask for a command for the marked hosts, or the current one."""
-        hosts = self._targets()
-        down = [h for h in hosts if self.engine.runtimes[h].state is not HostState.ACTIVE]
-
-        def decided(draft: Draft | None) -> None:
-            self._draft = draft.text if draft else ""
-            if draft and draft.submitted:
-                self._draft = ""
-                self.intend(self._run_command(draft.text, hosts), "run")
-
-        self.open(RunPrompt(hosts, down, self._draft), decided)
-
-    async def _run_command(self, command: str, hosts: list[str]) -> None:
-        records = await self.engine.run_command(command, hosts)
-        # Whoever went elsewhere in the meantime is not called back.
-        if self.app.screen is not self or not records:
-            return
-        if len(records) == 1:
-            self.open(OutputScreen(self.context, records[0].run_id))
-        else:
-            await self.app.run_action("view_tasks")
+        ask_run(self, self.context, self._targets())
 
     def action_logs(self) -> None:
         """Show the output of the last run on the current host."""
-        current = self.table.current
-        if current and (last := self._last_run(current)):
+        if last := self._last_runs.get(self.table.current or ""):
             self.open(OutputScreen(self.context, last.run_id))
-
-    def action_questions(self) -> None:
-        """Ask the user the first question that waits; the others follow."""
-        if not self.engine.questions:
-            return
-        question = self.engine.questions[0]
-
-        def decided(choice: str | None) -> None:
-            if choice is None:
-                return
-            self.engine.answer(question.id, choice)
-            self.action_questions()
-
-        self.open(QuestionScreen(self.engine, question), decided)
 
     def action_refresh(self) -> None:
         """Ask the marked hosts, or the current one, again now."""
@@ -222,17 +414,24 @@ class HostsScreen(EngineScreen):
 
     def action_mark(self) -> None:
         """Mark the current host and go on to the next."""
-        if self.table.current:
+        if self.table.current is not None:
             self.table.toggle_mark(self.table.current)
             self.table.action_cursor_down()
 
+    def action_mark_range(self) -> None:
+        """Begin to mark a range, or end it."""
+        self.table.toggle_range()
+
     def action_mark_all(self) -> None:
-        """Mark all hosts, or none."""
+        """Mark all hosts in the table, or none."""
         self.table.mark_all()
 
     def action_back(self) -> None:
-        """Take the marks away; Hosts itself is the root."""
-        self.table.clear_marks()
+        """Take away, one step each: the range, the filter, the marks. Hosts itself is the root."""
+        if self._filter.active and not self.table.marking_range:
+            self.set_filter("")
+        else:
+            self.table.clear_marks()
 
     def action_quit(self) -> None:
         """Leave the program."""

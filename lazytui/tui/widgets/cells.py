@@ -29,6 +29,9 @@ class Piece(NamedTuple):
     bold: bool = False
 
 
+Row = list[Piece]
+
+
 def width_of(pieces: Iterable[Piece]) -> int:
     """Give the width of pieces in cells."""
     return sum(cell_len(piece.text) for piece in pieces)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from lazytui.core.model import HostState
 from lazytui.text import age_text, sanitize, size_text
 from lazytui.tui.widgets.cells import Piece
-from lazytui.tui.widgets.host_table import reason_pieces
+from lazytui.tui.widgets.host_cells import reason_pieces
 from lazytui.tui.widgets.run_table import result_piece, state_pieces
 
 if TYPE_CHECKING:
     from lazytui.core.model import RunRecord
-    from lazytui.tui.context import RuntimeView
+    from lazytui.tui.context import EngineView, RuntimeView
+
+FILES_NAMED = 3
 
 
 def fact_pieces(runtime: RuntimeView) -> list[Piece]:
@@ -64,15 +66,29 @@ def run_pieces(record: RunRecord, time: str) -> list[Piece]:
     ]
 
 
-def empty_pieces(config_path: str) -> list[Piece]:
-    """Say that there are no hosts, and what to do about it."""
-    return [
+def empty_pieces(engine: EngineView) -> list[Piece]:
+    """Say that there are no hosts, what was read to find that out, and what to do about it."""
+    files = [sanitize(str(file[0])) for file in engine.config.files]
+    patterns = [sanitize(pattern) for pattern in engine.config.skipped_patterns]
+    pieces = [
         Piece("No hosts yet\n\n", bold=True),
         Piece("There is no host in ", "quiet"),
-        Piece(config_path),
-        Piece(".\nAdd a ", "quiet"),
-        Piece("Host"),
-        Piece(" block to it and start again, or try\n\n", "quiet"),
+        Piece(sanitize(engine.config_path)),
+        Piece(".\n", "quiet"),
+    ]
+    if files:
+        more = f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else ""
+        named = ", ".join(files[:FILES_NAMED]) + more
+        pieces += [Piece("Read: ", "quiet"), Piece(named), Piece("\n")]
+    if patterns:
+        more = ", …" if len(patterns) > FILES_NAMED else ""
+        count = "1 pattern" if len(patterns) == 1 else f"{len(patterns)} patterns"
+        named = ", ".join(patterns[:FILES_NAMED]) + more
+        pieces += [Piece(f"{count} skipped: ", "quiet"), Piece(f"{named}\n")]
+    return [
+        *pieces,
+        Piece("\nAdd this and start again:\n\n", "quiet"),
+        Piece("    Host gpu01\n        HostName 10.0.0.4\n        User root\n\n"),
         Piece("lazytui -F FILE", "keys"),
         Piece("   another ssh config\n", "quiet"),
         Piece("lazytui demo", "keys"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from lazytui.core.model import Metrics
     from lazytui.tui.context import RuntimeView
 
 FOLD = "\0"  # begins the key of a row for several hosts; no host's name has it
@@ -80,36 +81,29 @@ def _state(runtime: RuntimeView) -> object:
     return (0 if runtime.question is not None else 1 + _STATES.index(runtime.state),)
 
 
-def _sample(read: Callable[[RuntimeView], float | None]) -> Callable[[RuntimeView], object]:
+def _sample(read: Callable[[Metrics], float | None]) -> Callable[[RuntimeView], object]:
     """Give a reading of hosts that are up; NaN, which stands last, for all others."""
 
     def value(runtime: RuntimeView) -> float:
-        known = runtime.state is HostState.ACTIVE and runtime.metrics is not None
-        number = read(runtime) if known else None
+        metrics = runtime.metrics if runtime.state is HostState.ACTIVE else None
+        number = read(metrics) if metrics else None
         return math.nan if number is None else number
 
     return value
 
 
-def _gpus_free(runtime: RuntimeView) -> float | None:
-    metrics = runtime.metrics
-    return metrics.gpus_free if metrics and metrics.gpus else None
+def _gpus_free(metrics: Metrics) -> float | None:
+    return metrics.gpus_free if metrics.gpus else None
 
 
 SORTS: dict[str, SortBy] = {
     "c": SortBy("as in the ssh config"),
     "n": SortBy("name", ("host",), value=lambda r: natural(r.host)),
     "s": SortBy("state", ("state",), value=_state),
-    "u": SortBy(
-        "cpu", ("spark", "cpu"), True, True, _sample(lambda r: r.metrics and r.metrics.cpu)
-    ),
-    "m": SortBy(
-        "memory", ("mem",), True, True, _sample(lambda r: r.metrics and r.metrics.memory_share)
-    ),
+    "u": SortBy("cpu", ("spark", "cpu"), True, True, _sample(lambda m: m.cpu)),
+    "m": SortBy("memory", ("mem",), True, True, _sample(lambda m: m.memory_share)),
     "g": SortBy("gpus free", ("free",), True, True, _sample(_gpus_free)),
-    "d": SortBy(
-        "disk", ("disk",), True, True, _sample(lambda r: r.metrics and r.metrics.disk_share)
-    ),
+    "d": SortBy("disk", ("disk",), True, True, _sample(lambda m: m.disk_share)),
     "t": SortBy("tasks", ("tasks",), False, True, lambda r: r.alive_runs),
 }
 
@@ -130,7 +124,7 @@ def in_order(
     values = {host: way.value(runtimes[host]) for host in hosts}
     unknown = [host for host in hosts if values[host] != values[host]]
     known = [host for host in hosts if values[host] == values[host]]
-    known.sort(key=values.__getitem__, reverse=sort.reverse != way.most_first)  # type: ignore[arg-type,return-value]
+    known.sort(key=values.__getitem__, reverse=sort.reverse != way.most_first)  # type: ignore[arg-type]
     return [*known, *unknown]
 
 

@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from lazytui.core.model import HostState
-from lazytui.text import age_text, sanitize, size_text
+from lazytui.core.where import fold
+from lazytui.text import sanitize
 from lazytui.tui.theme import load_role
-from lazytui.tui.widgets.cells import Piece, place, share_piece, spark
+from lazytui.tui.widgets.cells import Piece, fit, place, spark
 from lazytui.tui.widgets.columns import Column, fit_columns
+from lazytui.tui.widgets.host_cells import (
+    NOTHING,
+    down_pieces,
+    fold_pieces,
+    metric_cells,
+    reason_pieces,
+    state_piece,
+)
+from lazytui.tui.widgets.host_order import SORTS, Fold, Sort, fold_key, folded, in_order, signature
 from lazytui.tui.widgets.line_table import GAP, LineTable, joined, tail_cells
 
 if TYPE_CHECKING:
@@ -20,18 +30,17 @@ if TYPE_CHECKING:
 
     from lazytui.tui.context import Clock, RuntimeView
 
-# Cells of the name: squeezed at worst, with room around it, and before it is cut.
+# Cells of the name: squeezed at worst, for several hosts in one row, and before it is cut.
 NAME_LEAST, NAME_AIRY, NAME_MOST = 8, 14, 40
-NOTHING = Piece("–", "faint")
 
 METRIC_COLUMNS = (
-    Column("spark", "cpu", 8, drop=4, grow_to=16),
+    Column("spark", "cpu", 5, drop=4, grow_to=16),
     Column("cpu", "", 4, right=True, drop=1),
     Column("mem", "mem", 4, right=True, drop=2),
     Column("free", "gpu free", 8, right=True, drop=3),
     Column("use", "use", 4, right=True, drop=8),
     Column("vram", "vram", 5, right=True, drop=7),
-    Column("disk", "disk", 4, right=True, drop=6),
+    Column("disk", "disk ", 5, right=True, drop=6),
     Column("load", "load", 5, right=True, drop=9),
     Column("in", "↓ net", 6, right=True, drop=10),
     Column("out", "↑ net", 6, right=True, drop=10),
@@ -39,98 +48,181 @@ METRIC_COLUMNS = (
 )
 
 
-def state_piece(runtime: RuntimeView, now: float) -> list[Piece]:
-    """Say the state of a host: a symbol and a word, for stale ones its age.
-
-    Args:
-        runtime: the host.
-        now: the monotonic time in seconds.
-    """
-    if runtime.question is not None:
-        return [Piece("◆ ", "attention"), Piece("asks")]
-    match runtime.state:
-        case HostState.ACTIVE:
-            return [Piece("● ", "fine"), Piece("up")]
-        case HostState.STALE:
-            age = age_text(max(0.0, now - runtime.since))
-            return [Piece("◐ ", "attention"), Piece(f"stale {age}", "quiet")]
-        case HostState.CONNECTING:
-            return [Piece("◌ ", "moves"), Piece("connecting", "quiet")]
-        case HostState.LISTED:
-            return [Piece("◌ ", "faint"), Piece("listed", "quiet")]
-        case HostState.INACTIVE:
-            return [Piece("○ ", "broken"), Piece("down", "quiet")]
-
-
-def reason_pieces(runtime: RuntimeView) -> list[Piece]:
-    """Say why a host is not usable and what comes next, with the key that helps."""
-    reason = sanitize(runtime.reason)
-    if runtime.question is not None:
-        return [Piece(reason or "asks a question", "quiet"), *_key_hint("Q", "answer")]
-    if runtime.state is not HostState.INACTIVE:
-        return [Piece(reason, "quiet")]
-    next_try = runtime.next_try_s()
-    if next_try is None:
-        return [Piece(reason, "quiet"), *_key_hint("R", "try again")]
-    wait = f" · next try in {max(0, round(next_try))} s"
-    return [Piece(reason, "quiet"), Piece(wait, "quiet"), *_key_hint("R", "now")]
-
-
-def _key_hint(key: str, text: str) -> list[Piece]:
-    return [Piece("  "), Piece(key, "keys"), Piece(f" {text}", "quiet")]
-
-
-def metric_cells(runtime: RuntimeView) -> dict[str, Piece]:
-    """Give what each metric column shows of a host; a missing one shows nothing is known."""
-    tasks = Piece(str(runtime.alive_runs), "moves" if runtime.alive_runs else "faint")
-    cells = {"tasks": tasks}
-    gpus = runtime.info.gpus if runtime.info else ()
-    metrics = runtime.metrics
-    if metrics is None or runtime.state is not HostState.ACTIVE:
-        if gpus:
-            cells["free"] = Piece(f"–/{len(gpus)}", "quiet")
-        return cells
-    cells["cpu"] = share_piece(metrics.cpu)
-    cells["mem"] = share_piece(metrics.memory_share)
-    cells["disk"] = share_piece(metrics.disk_share)
-    cells["load"] = Piece(f"{metrics.load1:.1f}")
-    cells["in"] = Piece(size_text(round(metrics.net_in)))
-    cells["out"] = Piece(size_text(round(metrics.net_out)))
-    if metrics.gpus:
-        cells["free"] = Piece(f"{metrics.gpus_free}/{len(metrics.gpus)}")
-        cells["use"] = share_piece(sum(gpu.load for gpu in metrics.gpus) / len(metrics.gpus))
-        cells["vram"] = Piece(size_text(sum(gpu.memory_used for gpu in metrics.gpus)))
-    return cells
-
-
 class HostTable(LineTable):
-    """One row a host, in the order of the ssh config.
+    """One row a host, as in the ssh config or sorted, all of them or those of a filter.
 
-    A host that cannot be used shows its reason over the columns where others show metrics.
+    A host that cannot be used shows its reason over the columns where others show metrics. Hosts
+    that are inactive for the same reason share a row, which may be opened.
     """
 
     def __init__(self, runtimes: Mapping[str, RuntimeView], clock: Clock, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self._runtimes = runtimes
         self._clock = clock
+        self._sort = Sort()
+        self._hosts: Sequence[str] = ()
+        self._folds: dict[str, Fold] = {}
+        self._gone: dict[str, str] = {}  # rows for several hosts that went, and their first host
+        self._opened: set[str] = set()
+        self._filtered = False
+        self._signatures: dict[str, tuple[object, ...]] = {}
+        self._names: dict[tuple[str, ...], str] = {}  # folding names takes a millisecond
+
+    # Which rows there are
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The hosts that have a row or share one, in order."""
+        return self._hosts
+
+    @property
+    def sort(self) -> Sort:
+        """The order of the rows."""
+        return self._sort
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """The hosts of the row under the cursor."""
+        return self.members(self.current) if self.current is not None else ()
+
+    @property
+    def current_fold(self) -> Fold | None:
+        """What the row under the cursor stands for, when it is for several hosts."""
+        return self._folds.get(self.current) if self.current is not None else None
+
+    def moved(self, hosts: Iterable[str]) -> bool:
+        """Tell whether one of these hosts may belong elsewhere since it was last asked."""
+        moved = False
+        for host in hosts:
+            runtime = self._runtimes.get(host)
+            now = signature(runtime) if runtime else ()
+            if self._signatures.get(host) != now:
+                self._signatures[host] = now
+                moved = True
+        return moved
+
+    def show_hosts(
+        self, runtimes: Mapping[str, RuntimeView], hosts: Sequence[str], *, filtered: bool
+    ) -> None:
+        """Show these hosts.
+
+        Args:
+            runtimes: all hosts there are.
+            hosts: in the order of the ssh config.
+            filtered: somebody looks for something: nothing that was found is folded away.
+        """
+        self._runtimes = runtimes
+        self._filtered = filtered
+        self._hosts = in_order(self._runtimes, hosts, self._sort)
+        before = self._folds
+        if filtered:
+            rows: Sequence[str] = self._hosts
+            self._folds = {}
+        else:
+            rows, self._folds = folded(self._runtimes, self._hosts, self._opened)
+        self._gone = {key: old.hosts[0] for key, old in before.items() if key not in self._folds}
+        self.set_keys(rows)
+        self._names = {
+            shared.hosts: self._names[shared.hosts]
+            for shared in self._folds.values()
+            if shared.hosts in self._names
+        }
+        self.refresh()  # the same rows may stand for other hosts
+
+    def sort_by(self, sort: Sort) -> None:
+        """Sort the rows from now on; the hosts must be arranged again."""
+        self._sort = sort
+        self._layout_width = -1
+        self.refresh()
+
+    def toggle_fold(self, key: str) -> None:
+        """Open a row for several hosts, or close it."""
+        self._opened ^= {key}
+        self.show_hosts(self._runtimes, self._in_config(), filtered=self._filtered)
+
+    def is_open(self, key: str) -> bool:
+        """Tell whether the hosts of a row are shown below it."""
+        return key in self._opened
+
+    def fold_of(self, host: str) -> Fold | None:
+        """Give the row that a host shares, open or not."""
+        runtime = self._runtimes.get(host)
+        return self._folds.get(fold_key(runtime)) if runtime else None
+
+    def toggle_all_folds(self) -> None:
+        """Open all rows for several hosts; when all are open, close them."""
+        self._opened = set() if self._folds.keys() <= self._opened else set(self._folds)
+        self.show_hosts(self._runtimes, self._in_config(), filtered=self._filtered)
+
+    def _in_config(self) -> list[str]:
+        shown = set(self._hosts)
+        return [host for host in self._runtimes if host in shown]
+
+    def folds_changed(self) -> None:
+        """Draw the rows for several hosts again: their wait went on."""
+        self.rows_changed(self._folds)
+
+    def names_of(self, shared: Fold) -> str:
+        """Give the hosts of a row as a node set, sanitized."""
+        names = self._names.get(shared.hosts)
+        if names is None:
+            names = self._names[shared.hosts] = sanitize(fold(shared.hosts))
+        return names
+
+    @property
+    def has_folds(self) -> bool:
+        """Some row is for several hosts."""
+        return bool(self._folds)
+
+    def members(self, key: str) -> Sequence[str]:
+        """Give the hosts of a row."""
+        shared = self._folds.get(key)
+        return shared.hosts if shared else (key,)
+
+    def markable(self) -> Iterable[str]:
+        """Give all hosts: a mark stays when a filter hides its host."""
+        return self._runtimes
+
+    def stand_in(self, key: str) -> str | None:
+        """Give the row that took a host in, or the first host of a row that is no more."""
+        shared = self.fold_of(key)
+        return shared.key if shared else self._gone.get(key)
+
+    # How they look
 
     def layout_for(self, cells: int) -> tuple[Column, ...]:
         """Give the name what it needs, within limits; metrics go before it is cut too short."""
-        longest = max((cell_len(sanitize(key)) for key in self.keys), default=0)
-        name = max(NAME_LEAST, min(longest, 16 if cells < 96 else 24))
+        longest = max((cell_len(sanitize(key)) for key in self._hosts), default=0)
+        shared = max((cell_len(self.names_of(f)) + 2 for f in self._folds.values()), default=0)
+        name = max(NAME_LEAST, min(longest, 16 if cells < 96 else 24), min(shared, NAME_AIRY))
         columns = (
-            Column("host", "host", name, grow_to=max(NAME_AIRY, min(longest, NAME_MOST))),
+            Column("host", "host", name, grow_to=max(name, min(longest, NAME_MOST))),
             Column("state", "state", 12),
             *METRIC_COLUMNS,
         )
         chosen = fit_columns(columns, cells, GAP)
-        if any(column.id == "spark" for column in chosen):
-            return chosen
-        # The heading stands over the bars; without them it stands over the number.
-        return tuple(replace(c, title="cpu") if c.id == "cpu" else c for c in chosen)
+        if not any(column.id == "spark" for column in chosen):
+            # The heading stands over the bars; without them it stands over the number.
+            chosen = tuple(replace(c, title="cpu") if c.id == "cpu" else c for c in chosen)
+        return self._with_arrow(chosen)
+
+    def _with_arrow(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+        way = SORTS[self._sort.by]
+        shown = [column.id for column in columns]
+        place = next((name for name in way.columns if name in shown), None)
+        if place is None:
+            return columns
+        arrow = "▼" if way.most_first != self._sort.reverse else "▲"
+        return tuple(
+            replace(c, arrow=arrow if c.right else f" {arrow}") if c.id == place else c
+            for c in columns
+        )
 
     def row(self, key: str, columns: Sequence[Column]) -> Iterable[Piece]:
-        """Give the pieces of one host's row."""
+        """Give the pieces of one row."""
+        shared = self._folds.get(key)
+        if shared:
+            return self._fold_row(shared, columns)
         runtime = self._runtimes[key]
         usable = runtime.state in (HostState.ACTIVE, HostState.STALE) and not runtime.question
         up = runtime.state is HostState.ACTIVE and not runtime.question
@@ -145,6 +237,23 @@ class HostTable(LineTable):
             cells += [self._cell(runtime, column, shown) for column in rest]
         elif rest:
             cells.append(place(reason_pieces(runtime), tail_cells(rest)))
+        return joined(cells)
+
+    def _fold_row(self, shared: Fold, columns: Sequence[Column]) -> Iterable[Piece]:
+        names = self.names_of(shared)
+        sign = " ▾" if shared.key in self._opened else " ▸"
+        if cell_len(names) + len(sign) > columns[0].width:
+            sign = f" {len(shared.hosts)}{sign}"
+            names = fit(names, max(0, columns[0].width - len(sign)))
+        name = [Piece(names, "quiet"), Piece(sign, "moves")]
+        cells = [place(name, columns[0].width)]
+        if len(columns) > 1:
+            cells.append(place(down_pieces(), columns[1].width))
+        rest = columns[2:]
+        if rest:
+            waits = (self._runtimes[host].next_try_s() for host in shared.hosts)
+            soonest = min((wait for wait in waits if wait is not None), default=None)
+            cells.append(place(fold_pieces(shared.reason, soonest), tail_cells(rest)))
         return joined(cells)
 
     def _cell(self, runtime: RuntimeView, column: Column, shown: dict[str, Piece]) -> list[Piece]:

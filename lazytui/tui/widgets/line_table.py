@@ -58,6 +58,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor = 0
         self._marks: set[str] = set()
         self._range_start: str | None = None
+        self.note: Sequence[Piece] = ()
+        """What an empty table says."""
         self._layout: tuple[Column, ...] = ()
         self._layout_width = -1
 
@@ -83,11 +85,6 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Give the row for the cursor when its own row has gone; None for the nearest."""
         del key
         return None
-
-    def sign(self, key: str) -> Piece:
-        """Give the cell between a row's mark and its first column."""
-        del key
-        return Piece(" ")
 
     # Rows, cursor and marks
 
@@ -125,8 +122,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._drop_marks()
         fallback = min(before, max(0, len(new) - 1))
         if current is not None:
-            stand_in = self._places.get(self.stand_in(current) or "", fallback)
-            fallback = self._places.get(current, stand_in)
+            other = self.stand_in(current) if current not in self._places else current
+            fallback = fallback if other is None else self._places.get(other, fallback)
         self._cursor = fallback
         if self._cursor != before and self.scroll_offset.y:
             # Rows came in above: what the user looks at stays where it is.
@@ -278,13 +275,15 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
             return self._strip(self._head(), "head")
         place = self.scroll_offset.y + y - 1
         if place >= len(self._keys):
+            if self.note and not self._keys and y == 2:
+                return self._strip([Piece(" " * GUTTER), *self.note], None)
             return Strip.blank(self.size.width, self.rich_style)
         key = self._keys[place]
         here = place == self._cursor
         pieces = [
             Piece("▌" if here else " ", "moves"),
             Piece(self._mark(key), "keys"),
-            self.sign(key),
+            Piece(" "),
             *self.row(key, self.columns()),
         ]
         return self._strip(pieces, "cursor" if here else None)
