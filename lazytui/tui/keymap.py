@@ -52,9 +52,6 @@ class Key:
 SHOWN_KEYS = {
     "question_mark": "?",
     "asterisk": "*",
-    "slash": "/",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
     "escape": "esc",
     "pagedown": "pgdn",
     "pageup": "pgup",
@@ -74,9 +71,8 @@ def shown_key(key: str) -> str:
 SCOPE_TITLES = {
     "hosts": "Hosts",
     "tasks": "Tasks",
-    "filter": "Filter",
-    "host": "Host",
     "output": "Output",
+    "outcomes": "Output of a task",
     "prompt": "Run",
     "menu": "Menu",
     "list": "Moving",
@@ -92,35 +88,8 @@ KEYMAP: tuple[Key, ...] = (
     Key(
         "refresh", ("R",), "try now", "Try the marked hosts, or this one, again", "hosts", bar=True
     ),
-    Key("find", ("slash",), "filter", "Show only some hosts, while you type", "hosts", bar=True),
-    Key("open", ("enter", "d"), "details", "All about this host", "hosts", bar=True),
     Key("mark", ("space",), "mark", "Mark this host, or unmark it", "hosts", bar=True),
-    Key("sort", ("o",), "sort", "Choose by what hosts are sorted", "hosts", bar=True),
-    Key("mark-range", ("v",), "range", "Mark a range: begin here, end with it again", "hosts"),
-    Key("mark-all", ("asterisk",), "mark all", "Mark all hosts shown, or none", "hosts"),
-    Key("sort-reverse", ("O",), "reverse", "Sort the other way round", "hosts"),
-    Key("fold-open", ("right",), "unfold", "Show the hosts of this row", "hosts"),
-    Key("fold-close", ("left",), "fold", "Put hosts down for the same reason in one row", "hosts"),
-    Key("fold-all", ("F",), "unfold all", "Give every host a row of its own, or fold", "hosts"),
-    # The line of a filter
-    Key("submit", ("enter",), "keep", "Keep the filter, back to the list", "filter", bar=True),
-    Key("back", ("escape",), "clear", "Take the filter away", "filter", bar=True),
-    Key("cursor-down", ("down",), "down", "Down in the list", "filter", bar=True),
-    Key("cursor-up", ("up",), "up", "Up in the list", "filter", bar=True),
-    # One host
-    Key(
-        "tab-next",
-        ("right_square_bracket", "right", "tab"),
-        "next tab",
-        "Next tab",
-        "host",
-        bar=True,
-    ),
-    Key("tab-prev", ("left_square_bracket", "left"), "tab before", "Tab before", "host", bar=True),
-    Key("run", ("r",), "run", "Run a command on this host", "host", bar=True),
-    Key("logs", ("l", "enter"), "output", "Output of this run, or of the last", "host", bar=True),
-    Key("refresh", ("R",), "try now", "Try this host again now", "host", bar=True),
-    Key("copy", ("y",), "copy ssh line", "Copy the command that connects", "host", bar=True),
+    Key("mark-all", ("asterisk",), "mark all", "Mark all hosts, or none", "hosts", bar=True),
     # Tasks
     Key("open", ("l", "enter"), "output", "Output of this run", "tasks", bar=True),
     Key("stop", ("x",), "stop", "Stop this run: choose a signal", "tasks", bar=True),
@@ -134,6 +103,19 @@ KEYMAP: tuple[Key, ...] = (
         bar=True,
     ),
     Key("stop", ("x",), "stop", "Stop this run: choose a signal", "output", bar=True),
+    # Output of a task on many hosts
+    Key("open", ("enter", "l"), "output", "All the output of one host", "outcomes", bar=True),
+    Key("merge", ("m",), "mode", "Grouped, merged, per host", "outcomes", bar=True),
+    Key("rerun", ("r",), "run on these", "Run on the hosts of this group", "outcomes", bar=True),
+    Key(
+        "reference", ("equals_sign",), "reference", "Compare with this group", "outcomes", bar=True
+    ),
+    Key("follow", ("f",), "follow", "Follow the end as lines come, or stay", "outcomes", bar=True),
+    Key("stop", ("x",), "stop", "Stop what still runs: choose a signal", "outcomes", bar=True),
+    Key("save", ("S",), "save", "Save the output of all hosts", "outcomes", bar=True),
+    Key("copy", ("y",), "copy", "Copy the hosts of this group", "outcomes", bar=True),
+    Key("show-more", ("right",), "more", "Show more lines of this group", "outcomes"),
+    Key("show-less", ("left",), "less", "Show fewer lines of this group", "outcomes"),
     # Run
     Key("submit", ("enter",), "run", "Run the command", "prompt", bar=True),
     Key("back", ("escape",), "back", "Back; the text is kept", "prompt", bar=True),
