@@ -52,6 +52,9 @@ class Key:
 SHOWN_KEYS = {
     "question_mark": "?",
     "asterisk": "*",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
     "escape": "esc",
     "pagedown": "pgdn",
     "pageup": "pgup",
@@ -71,6 +74,8 @@ def shown_key(key: str) -> str:
 SCOPE_TITLES = {
     "hosts": "Hosts",
     "tasks": "Tasks",
+    "filter": "Filter",
+    "host": "Host",
     "output": "Output",
     "outcomes": "Output of a task",
     "prompt": "Run",
@@ -88,8 +93,35 @@ KEYMAP: tuple[Key, ...] = (
     Key(
         "refresh", ("R",), "try now", "Try the marked hosts, or this one, again", "hosts", bar=True
     ),
+    Key("find", ("slash",), "filter", "Show only some hosts, while you type", "hosts", bar=True),
+    Key("open", ("enter", "d"), "details", "All about this host", "hosts", bar=True),
     Key("mark", ("space",), "mark", "Mark this host, or unmark it", "hosts", bar=True),
-    Key("mark-all", ("asterisk",), "mark all", "Mark all hosts, or none", "hosts", bar=True),
+    Key("sort", ("o",), "sort", "Choose by what hosts are sorted", "hosts", bar=True),
+    Key("mark-range", ("v",), "range", "Mark a range: begin here, end with it again", "hosts"),
+    Key("mark-all", ("asterisk",), "mark all", "Mark all hosts shown, or none", "hosts"),
+    Key("sort-reverse", ("O",), "reverse", "Sort the other way round", "hosts"),
+    Key("fold-open", ("right",), "unfold", "Show the hosts of this row", "hosts"),
+    Key("fold-close", ("left",), "fold", "Put hosts down for the same reason in one row", "hosts"),
+    Key("fold-all", ("F",), "unfold all", "Give every host a row of its own, or fold", "hosts"),
+    # The line of a filter
+    Key("submit", ("enter",), "keep", "Keep the filter, back to the list", "filter", bar=True),
+    Key("back", ("escape",), "clear", "Take the filter away", "filter", bar=True),
+    Key("cursor-down", ("down",), "down", "Down in the list", "filter", bar=True),
+    Key("cursor-up", ("up",), "up", "Up in the list", "filter", bar=True),
+    # One host
+    Key(
+        "tab-next",
+        ("right_square_bracket", "right", "tab"),
+        "next tab",
+        "Next tab",
+        "host",
+        bar=True,
+    ),
+    Key("tab-prev", ("left_square_bracket", "left"), "tab before", "Tab before", "host", bar=True),
+    Key("run", ("r",), "run", "Run a command on this host", "host", bar=True),
+    Key("logs", ("l", "enter"), "output", "Output of this run, or of the last", "host", bar=True),
+    Key("refresh", ("R",), "try now", "Try this host again now", "host", bar=True),
+    Key("copy", ("y",), "copy ssh line", "Copy the command that connects", "host", bar=True),
     # Tasks
     Key("open", ("l", "enter"), "output", "Output of this run", "tasks", bar=True),
     Key("stop", ("x",), "stop", "Stop this run: choose a signal", "tasks", bar=True),
