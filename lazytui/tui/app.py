@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
+from textual.filter import NoColor
 from textual.worker import Worker, WorkerState
 
 from lazytui.core.events import Notice
 from lazytui.errors import LazytuiError
 from lazytui.text import sanitize
 from lazytui.tui.context import Clock, Context
+from lazytui.tui.glyphs import Ascii
 from lazytui.tui.keymap import bindings
+from lazytui.tui.keys import Keys
+from lazytui.tui.look import Look
 from lazytui.tui.messages import EngineChanged, changes_in
-from lazytui.tui.screens.base import EngineScreen
+from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
 from lazytui.tui.screens.help import HelpScreen
 from lazytui.tui.screens.hosts import HostsScreen
+from lazytui.tui.screens.leave import LeaveScreen, would_stop
+from lazytui.tui.screens.palette import PaletteScreen
+from lazytui.tui.screens.question import Asking
 from lazytui.tui.screens.tasks import TasksScreen
 from lazytui.tui.styles import sheet_paths
-from lazytui.tui.theme import LAZYTUI_DARK
+from lazytui.tui.theme import THEMES
+from lazytui.tui.toasts import keep_clear
+from lazytui.tui.widgets.entry_list import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.driver import Driver
+    from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
 
     from lazytui.core.events import Event
@@ -35,6 +46,8 @@ log = logging.getLogger(__name__)
 
 # At most so many updates of the screens a second, however fast events come.
 UPDATES_PER_S = 12
+# The roots, by the mode of Textual that keeps each as it was left.
+ROOTS: dict[str, type[EngineScreen]] = {"hosts": HostsScreen, "tasks": TasksScreen}
 
 
 class LazytuiApp(App[None], inherit_bindings=False):
@@ -43,6 +56,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
     Args:
         engine: what is shown and asked.
         clock: the two clocks; tests hand in their own.
+        look: how this terminal wants it.
         driver_class: Textual's driver for the terminal; None for its own choice.
     """
 
@@ -65,21 +79,36 @@ class LazytuiApp(App[None], inherit_bindings=False):
         engine: EngineView,
         *,
         clock: Clock | None = None,
+        look: Look | None = None,
         driver_class: type[Driver] | None = None,
     ) -> None:
+        look = look or Look()
+        # Before Textual's own part, which asks for the filters.
+        self._look_filters: list[LineFilter] = [Ascii()] if look.ascii else []
         super().__init__(driver_class=driver_class, css_path=[*sheet_paths()])
+        if self.no_color:
+            self._look_filters.append(NoColor())
         self.engine = engine
         self.context = Context(engine, clock or Clock())
-        self.add_mode("hosts", lambda: HostsScreen(self.context))
-        self.add_mode("tasks", lambda: TasksScreen(self.context))
-        self.register_theme(LAZYTUI_DARK)
-        self.theme = LAZYTUI_DARK.name
+        self.keys = Keys(look.keys)
+        self.set_keymap(self.keys.for_textual)
+        self._key_problems: list[str] = []
+        for name, root in ROOTS.items():
+            self.add_mode(name, partial(root, self.context))
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = THEMES[look.theme].name
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's filters, and those of the look."""
+        return [*super().get_line_filters(), *self._look_filters]
 
     async def on_mount(self) -> None:
         """Listen to the engine, then show the hosts."""
         self.run_worker(self._follow_engine(), name="events", group="events", exit_on_error=False)
         self.set_interval(1.0, self._tick)
         await self.switch_mode("hosts")
+        self._report_keys(self.keys.problems)
 
     # Facts come up
 
@@ -131,34 +160,128 @@ class LazytuiApp(App[None], inherit_bindings=False):
             text = f"{type(error).__name__}: {error} (the log has more)"
         self.notify(sanitize(f"{name}: {text}"), severity="error", timeout=10, markup=False)
 
+    def report_clashes(self, *scopes: str) -> None:
+        """Tell the user, once, of keys of theirs that mean two things on a screen."""
+        self._report_keys(self.keys.clashes(*scopes))
+
+    def _report_keys(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            if problem not in self._key_problems:
+                self._key_problems.append(problem)
+                self.notify(sanitize(problem), severity="warning", timeout=15, markup=False)
+
+    # Passing words
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Show passing words as Textual does, but clear of the cursor."""
+        super().notify(message, **options)
+        self.call_after_refresh(self._keep_clear)
+
+    def on_line_table_cursor_moved(self) -> None:
+        """Make way for the cursor."""
+        self._keep_clear()
+
+    def _keep_clear(self) -> None:
+        keep_clear(self.screen)
+
     # Keys that work everywhere
 
     async def action_view_hosts(self) -> None:
         """Go to Hosts."""
-        await self._view("hosts")
+        await self.go_to("hosts")
 
     async def action_view_tasks(self) -> None:
         """Go to Tasks."""
-        await self._view("tasks")
+        await self.go_to("tasks")
 
-    async def _view(self, mode: str) -> None:
-        """Show a tab as it was left; asked for again, its root."""
-        if self.current_mode != mode:
-            await self.switch_mode(mode)
-            return
-        while len(self.screen_stack) > 1:
-            # Not awaited: this may run in the messages of the very screen that goes.
-            self.pop_screen()
+    async def go_to(self, root: str, *, matching: str | None = None) -> None:
+        """Show a root as it was left; asked for again, its own page.
+
+        The host that the present screen is about is shown there too.
+
+        Args:
+            root: one of :data:`ROOTS`.
+            matching: a filter for its list.
+        """
+        here, elsewhere = self.screen, self.current_mode != root
+        host = here.target if isinstance(here, EngineScreen) else None
+        if elsewhere:
+            await self.switch_mode(root)
+        if not elsewhere or host is not None or matching is not None:
+            while len(self.screen_stack) > 1:
+                # Not awaited: this may run in the messages of the very screen that goes.
+                self.pop_screen()
+        shown = self.screen_stack[0]
+        if matching is not None and hasattr(shown, "set_filter"):
+            shown.set_filter(matching)
+        elif host is not None and hasattr(shown, "show_for"):
+            shown.show_for(host)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Say whether a key that works everywhere can do something now."""
+        screen = self.screen if self._screen_stack else None
+        if not isinstance(screen, EngineScreen):
+            return True
+        match action:
+            case "questions":
+                return bool(self.engine.questions)
+            case "zoom":
+                return screen.zoomed or screen.zoomable() is not None
+            case _:
+                return True
+
+    def action_questions(self) -> None:
+        """Ask the user what the engine wants to know."""
+        if isinstance(self.screen, EngineScreen):
+            Asking(self, self.engine).ask()
+
+    def action_zoom(self) -> None:
+        """Give the focused panel all the room, or not."""
+        if isinstance(self.screen, EngineScreen):
+            self.screen.zoom()
 
     def action_keys(self) -> None:
-        """List the keys of the current screen."""
+        """List the keys of the current screen; enter does what one does."""
         if isinstance(self.screen, EngineScreen):
-            self.push_screen(HelpScreen(self.screen.SCOPES))
+            self.push_screen(HelpScreen(self.screen.entries()), _do)
+
+    def action_palette(self) -> None:
+        """Find something to do by its name."""
+        if isinstance(self.screen, EngineScreen):
+            entries = [entry for entry in self.screen.entries() if entry.do]
+            entries += [
+                Entry(f"Theme: {name}", do=partial(setattr, self, "theme", theme.name))
+                for name, theme in THEMES.items()
+            ]
+            filters = {
+                name: partial(self._filter, name)
+                for name, root in ROOTS.items()
+                if hasattr(root, "set_filter")
+            }
+            self.push_screen(PaletteScreen(entries, filters), _do)
+
+    def _filter(self, root: str, text: str) -> None:
+        self.run_worker(self.go_to(root, matching=text), name="filter", exit_on_error=False)
 
     def action_quit_now(self) -> None:
-        """Leave from anywhere: what runs on the hosts goes on."""
-        self.exit()
+        """Leave from anywhere; asks when something would stop. Twice means it."""
+        records = self.engine.runs.records(RECORDS_SHOWN)
+        if isinstance(self.screen, LeaveScreen) or not would_stop(records):
+            self.exit()
+            return
+
+        def decided(choice: str | None) -> None:
+            if choice is not None:
+                self.exit()
+
+        self.push_screen(LeaveScreen(records), decided)
 
     def action_interrupt(self) -> None:
         """Say how to leave; ``ctrl+c`` alone never ends anything."""
         self.notify("ctrl+q quits; what runs on the hosts goes on", markup=False)
+
+
+def _do(entry: Entry | None) -> None:
+    """Do what was chosen from a list."""
+    if entry is not None and entry.do is not None:
+        entry.do()

@@ -52,6 +52,7 @@ class Key:
 SHOWN_KEYS = {
     "question_mark": "?",
     "asterisk": "*",
+    "colon": ":",
     "slash": "/",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
@@ -89,7 +90,6 @@ KEYMAP: tuple[Key, ...] = (
     # Hosts
     Key("run", ("r",), "run", "Run a command on the marked hosts, or this one", "hosts", bar=True),
     Key("logs", ("l",), "output", "Output of the last run on this host", "hosts", bar=True),
-    Key("questions", ("Q",), "answer", "Answer the questions that wait", "hosts", bar=True),
     Key(
         "refresh", ("R",), "try now", "Try the marked hosts, or this one, again", "hosts", bar=True
     ),
@@ -156,7 +156,30 @@ KEYMAP: tuple[Key, ...] = (
     Key("previous", ("up",), "up", "Highlight the answer above", "menu"),
     Key("next", ("down",), "down", "Highlight the answer below", "menu"),
     Key("back", ("escape",), "back", "Back; nothing is done", "menu", bar=True),
+    Key("choose", ("enter",), "do it", "Do what is highlighted", "help", bar=True),
+    Key("previous", ("up", "k"), "up", "Up", "help"),
+    Key("next", ("down", "j"), "down", "Down", "help"),
+    Key("first", ("g", "home"), "top", "First", "help"),
+    Key("last", ("G", "end"), "bottom", "Last", "help"),
+    Key("page-up", ("ctrl+u", "pageup"), "page up", "A page up", "help"),
+    Key("page-down", ("ctrl+d", "pagedown"), "page down", "A page down", "help"),
     Key("close", ("escape", "q", "question_mark"), "back", "Back", "help", bar=True),
+    Key("choose", ("enter",), "do it", "Do what is highlighted", "palette", bar=True),
+    Key("previous", ("up",), "up", "Up", "palette"),
+    Key("next", ("down",), "down", "Down", "palette"),
+    Key("page-up", ("pageup",), "page up", "A page up", "palette"),
+    Key("page-down", ("pagedown",), "page down", "A page down", "palette"),
+    Key("close", ("escape",), "back", "Back", "palette", bar=True),
+    # Questions, leaving
+    Key("choose", ("enter",), "choose", "Give the highlighted answer", "question", bar=True),
+    Key("previous", ("up",), "up", "Highlight the answer above", "question"),
+    Key("next", ("down",), "down", "Highlight the answer below", "question"),
+    Key("skip", ("Q",), "next question", "The next question", "question", bar=True),
+    Key("back", ("escape",), "later", "Answer later: it goes on waiting", "question", bar=True),
+    Key("choose", ("enter",), "choose", "Do what is highlighted", "leave", bar=True),
+    Key("previous", ("up",), "up", "Highlight the answer above", "leave"),
+    Key("next", ("down",), "down", "Highlight the answer below", "leave"),
+    Key("back", ("escape",), "stay", "Stay", "leave", bar=True),
     # Moving in lists and in text
     Key("cursor-down", ("down", "j"), "down", "Down", "list"),
     Key("cursor-up", ("up", "k"), "up", "Up", "list"),
@@ -179,9 +202,12 @@ KEYMAP: tuple[Key, ...] = (
     Key("back", ("escape",), "back", "One step back: marks first, then to Hosts", "tab", bar=True),
     Key("back", ("escape", "q"), "back", "One step back; nothing is stopped", "page", bar=True),
     # Everywhere
-    Key("view-hosts", ("1",), "hosts", "Hosts", "global"),
-    Key("view-tasks", ("2",), "tasks", "Tasks", "global"),
-    Key("keys", ("question_mark", "f1"), "keys", "This list", "global", bar=True),
+    Key("questions", ("Q",), "answer", "Answer the questions that wait", "global"),
+    Key("view-hosts", ("1",), "hosts", "Go to Hosts", "global"),
+    Key("view-tasks", ("2",), "tasks", "Go to Tasks", "global"),
+    Key("zoom", ("z",), "zoom", "Give this panel all the room, or not", "global"),
+    Key("palette", ("colon", "ctrl+p"), "commands", "Find a command by name", "global", bar=True),
+    Key("keys", ("question_mark", "f1"), "keys", "These keys; enter does one", "global", bar=True),
     Key("quit-now", ("ctrl+q",), "quit", "Quit from anywhere", "global", priority=True),
     Key("interrupt", ("ctrl+c",), "hint", "Copy the selected text, or say how to quit", "global"),
 )

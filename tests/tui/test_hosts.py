@@ -304,7 +304,7 @@ async def test_without_hosts_the_screen_says_what_to_do_and_offers_no_key_that_c
     engine = FakeEngine(config_path="/home/ana/.ssh/config")
     async with shown(engine) as pilot:
         assert "There is no host in /home/ana/.ssh/config" in text(pilot.app)
-        assert rows(pilot.app)[-1].split() == ["q", "quit", "?", "keys"]
+        assert rows(pilot.app)[-1].split() == ["q", "quit", ":", "commands", "?", "keys"]
         await pilot.press("r", "space", "l", "asterisk", "R", "j", "G", "Q")
         assert isinstance(pilot.app.screen, HostsScreen)
 

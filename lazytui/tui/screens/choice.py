@@ -29,6 +29,7 @@ class ChoiceScreen(Sheet[str]):
         lines: what the user should know before answering; the same.
         choices: the key and the label of each answer.
         start: the answer that ``enter`` gives at once; None where an answer must be meant.
+        aside: beside the title, such as ``1 of 2``.
     """
 
     SCOPES: ClassVar[tuple[str, ...]] = ("menu",)
@@ -41,17 +42,20 @@ class ChoiceScreen(Sheet[str]):
         choices: Sequence[tuple[str, str]],
         *,
         start: int | None = None,
+        aside: str = "",
     ) -> None:
         super().__init__()
         self._title = title
         self._lines = lines
         self._choices = choices
         self._chosen = start
+        self._aside = aside
 
     def compose(self) -> ComposeResult:
         """Lay the card out."""
         with Vertical(classes="card"):
-            yield Static(content_of([Piece(sanitize(self._title), bold=True)]), id="title")
+            title = [Piece(sanitize(self._title), bold=True), Piece(f"  {self._aside}", "quiet")]
+            yield Static(content_of(title), id="title")
             with VerticalScroll(can_focus=False, id="about"):
                 about = "\n".join(sanitize(line) for line in self._lines)
                 yield Static(content_of([Piece(about, "quiet")]))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual.screen import ModalScreen
 
-from lazytui.tui.keymap import keys_of
 from lazytui.tui.widgets.bars import KeyBar
+
+if TYPE_CHECKING:
+    from lazytui.tui.keys import HasKeys, Keys
 
 Answer = TypeVar("Answer")
 
@@ -17,6 +19,11 @@ class Sheet(ModalScreen[Answer], Generic[Answer]):
 
     SCOPES: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def keys(self) -> Keys:
+        """The keymap as the user has it."""
+        return cast("HasKeys", self.app).keys
+
     def leave(self, answer: Answer | None = None) -> None:
         """Go, and hand over the answer; once, even when two keys arrive together."""
         if self.is_current:
@@ -24,6 +31,6 @@ class Sheet(ModalScreen[Answer], Generic[Answer]):
 
     def show_keys(self) -> None:
         """Show the keys that can do something now."""
-        keys = [key for key in keys_of(*self.SCOPES) if key.bar]
+        keys = [key for key in self.keys.of(*self.SCOPES) if key.bar]
         able = [key for key in keys if self.check_action(key.action, ()) is not False]
         self.query_one(KeyBar).show(able)

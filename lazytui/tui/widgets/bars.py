@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TABS = (("1", "Hosts", "view_hosts"), ("2", "Tasks", "view_tasks"))
 BRAND = (Piece("lazytui", "moves", bold=True), Piece("  "))
+WIDE_ENOUGH_FOR_WORDS = 60
 WAY_LEAST = 16  # cells that the way keeps beside a long state
 
 
@@ -49,6 +50,7 @@ class Header(Widget):
         super().__init__()
         self._left: Sequence[Piece] = ()
         self._left_least = 0
+        self._tabs_shown = False
         self._facts: Sequence[Sequence[Piece]] = ()
 
     def tabs(self, current: str, counts: Sequence[Piece]) -> None:
@@ -56,14 +58,16 @@ class Header(Widget):
         pieces = [*BRAND]
         for key, title, _ in TABS:
             here = title == current
-            pieces.append(Piece(f" {key} ", "ground on $moves" if here else "quiet", bold=here))
-            pieces.append(Piece(f"{title} ", "ground on $moves" if here else "quiet", bold=here))
+            pieces.append(Piece(f" {key} ", "raised on $moves" if here else "quiet", bold=here))
+            pieces.append(Piece(f"{title} ", "raised on $moves" if here else "quiet", bold=here))
             pieces.append(Piece(" "))
+        self._tabs_shown = True
         self._show(pieces, width_of(pieces), [[count] for count in counts])
 
     def way(self, steps: Sequence[Piece], state: Sequence[Piece]) -> None:
         """Show the way to a screen, ``Tasks › #41 train.py``, and the state of what it shows."""
         pieces = [*BRAND, *steps]
+        self._tabs_shown = False
         self._show(pieces, min(width_of(pieces), WAY_LEAST), [state])
 
     def _show(
@@ -85,8 +89,12 @@ class Header(Widget):
         return content_of(spread(self._left, right, cells))
 
     async def on_click(self, event: events.Click) -> None:
-        """Go to the tab that was clicked."""
+        """Go to the tab that was clicked; on a way, one step back."""
         at = event.get_content_offset_capture(self).x - width_of(BRAND)
+        if not self._tabs_shown:
+            if 0 <= at < width_of(self._left) - width_of(BRAND):
+                self.app.simulate_key("escape")
+            return
         for key, title, action in TABS:
             width = len(f" {key} {title} ")
             if 0 <= at < width:
@@ -96,11 +104,16 @@ class Header(Widget):
 
 
 class KeyBar(Widget):
-    """The keys that do something here and now. What does not fit goes from the end."""
+    """The keys that do something here and now. What does not fit goes from the end.
+
+    At the right it says that questions wait, as none of them ever comes up by itself.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._keys: tuple[Key, ...] = ()
+        self._waiting = 0
+        self._ask: Key | None = None
 
     def show(self, keys: Iterable[Key]) -> None:
         """Show these keys."""
@@ -109,10 +122,16 @@ class KeyBar(Widget):
             self._keys = keys
             self.refresh()
 
+    def show_waiting(self, questions: int, key: Key) -> None:
+        """Say how many questions wait, and the key that asks them."""
+        if (questions, key) != (self._waiting, self._ask):
+            self._waiting, self._ask = questions, key
+            self.refresh()
+
     @property
     def shown(self) -> list[Key]:
         """The keys that fit; the last one, which leads to all others, always stays."""
-        room = self.content_size.width
+        room = self.content_size.width - width_of(self._hint)
         *first, last = self._keys or (None,)
         if last is None:
             return []
@@ -125,17 +144,35 @@ class KeyBar(Widget):
             fitting.append(key)
         return [*fitting, last]
 
+    @property
+    def _hint(self) -> list[Piece]:
+        if not self._waiting or self._ask is None:
+            return []
+        words = f"{self._waiting} question{' waits' if self._waiting == 1 else 's wait'}"
+        if self.content_size.width < WIDE_ENOUGH_FOR_WORDS:
+            words = str(self._waiting)
+        return [
+            Piece("◆ ", "attention"),
+            Piece(words, "attention"),
+            Piece(" · ", "faint"),
+            Piece(self._ask.shown, "keys", bold=True),
+        ]
+
     def render(self) -> Content:
-        """Draw key and verb, key and verb."""
-        return content_of(
+        """Draw key and verb, key and verb; the hint at the other end."""
+        keys = [
             piece
             for key in self.shown
             for piece in (Piece(key.shown, "keys", bold=True), Piece(f" {key.text}  ", "quiet"))
-        )
+        ]
+        return content_of(spread(keys, self._hint, self.content_size.width))
 
     def on_click(self, event: events.Click) -> None:
         """Do what the clicked key does: press it."""
         at = event.get_content_offset_capture(self).x
+        if self._ask is not None and at >= self.content_size.width - width_of(self._hint):
+            self.app.simulate_key(self._ask.keys[0])
+            return
         for key in self.shown:
             if 0 <= at < _key_cells(key):
                 self.app.simulate_key(key.keys[0])

@@ -1,0 +1,59 @@
+"""Leaving: asks only when something would stop, and says what goes on without lazytui."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from lazytui.core.model import RunState
+from lazytui.core.where import fold
+from lazytui.text import sanitize
+from lazytui.tui.keymap import bindings
+from lazytui.tui.screens.choice import ChoiceScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lazytui.core.model import RunRecord
+
+LEAVE = "q"
+TASKS_NAMED = 4
+HOSTS_CHARS = 24
+
+
+class LeaveScreen(ChoiceScreen, inherit_bindings=False):
+    """Says what goes on and what waits; gives ``q`` to leave, None to stay."""
+
+    SCOPES: ClassVar[tuple[str, ...]] = ("leave",)
+    BINDINGS = bindings("leave")
+
+    def __init__(self, records: Sequence[RunRecord]) -> None:
+        running = _tasks(records, RunState.RUNNING)
+        lines = ["Not started yet; goes on when lazytui is started again:"]
+        lines += _named(_tasks(records, RunState.QUEUED))
+        if running:
+            lines += ["", "Goes on on the hosts; it is found again under Tasks:", *_named(running)]
+        super().__init__("Leave lazytui?", lines, ((LEAVE, "leave"),))
+
+
+def would_stop(records: Iterable[RunRecord]) -> bool:
+    """Say whether leaving would hold something up: a run that was not started yet."""
+    return any(record.state is RunState.QUEUED for record in records)
+
+
+def _tasks(records: Iterable[RunRecord], state: RunState) -> list[str]:
+    """Name the tasks that have runs in a state, with the hosts of these."""
+    names: dict[int, str] = {}
+    hosts: dict[int, list[str]] = {}
+    for record in records:
+        if record.state is state:
+            names[record.task_id] = sanitize(record.name, max_chars=32)
+            hosts.setdefault(record.task_id, []).append(record.host)
+    return [
+        f"  #{task} {name} · {sanitize(fold(hosts[task]), max_chars=HOSTS_CHARS)}"
+        for task, name in sorted(names.items())
+    ]
+
+
+def _named(tasks: Sequence[str]) -> list[str]:
+    more = len(tasks) - TASKS_NAMED
+    return [*tasks[:TASKS_NAMED], *([f"  and {more} more"] if more > 0 else [])]

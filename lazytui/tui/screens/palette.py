@@ -1,0 +1,129 @@
+"""The palette: everything that can be done here, found by a few letters of its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Vertical
+from textual.fuzzy import FuzzySearch
+from textual.widgets import Input
+
+from lazytui.text import sanitize
+from lazytui.tui.keymap import bindings
+from lazytui.tui.screens.sheet import Sheet
+from lazytui.tui.widgets.bars import KeyBar
+from lazytui.tui.widgets.entry_list import Entry, EntryList
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from textual import events
+    from textual.app import ComposeResult
+
+# More letters than any name has; the search takes time with each.
+LETTERS_MATCHED = 24
+LETTERS_SHOWN = 200
+
+
+class PaletteScreen(Sheet[Entry]):
+    """Finds an entry by its name; gives the one that was chosen, or None.
+
+    Args:
+        entries: what there is to do.
+        filters: what ``:hosts gpu>=1`` does, by the first word: called with the rest.
+    """
+
+    SCOPES: ClassVar[tuple[str, ...]] = ("palette",)
+    BINDINGS = bindings("palette")
+
+    def __init__(
+        self, entries: Sequence[Entry], filters: Mapping[str, Callable[[str], object]]
+    ) -> None:
+        super().__init__()
+        self._entries = entries
+        self._filters = filters
+        self._list = EntryList()
+        self._search = FuzzySearch()
+
+    def compose(self) -> ComposeResult:
+        """Lay the card out: what is typed, and what it finds."""
+        with Vertical(classes="card -palette"):
+            field = Input(placeholder=self._example(), compact=True)
+            field.cursor_blink = False  # a blink is traffic on a slow line
+            yield field
+            yield self._list
+            yield KeyBar()
+
+    def _example(self) -> str:
+        return "a command, or hosts gpu>=1" if "hosts" in self._filters else "a command"
+
+    def on_mount(self) -> None:
+        """Begin with everything."""
+        self._list.show(self._entries)
+        self.show_keys()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show what matches, the best first."""
+        self._list.show(self._matching(event.value.strip().removeprefix(":").lstrip()))
+
+    def _matching(self, text: str) -> list[Entry]:
+        if not text:
+            return list(self._entries)
+        place, _, rest = text.partition(" ")
+        found = []
+        if (go := self._filters.get(place.lower())) and rest.strip():
+            shown = sanitize(rest.strip(), max_chars=LETTERS_SHOWN)
+            found.append(
+                Entry(f"{place.capitalize()} that match  {shown}", do=lambda: go(rest.strip()))
+            )
+        letters = text[:LETTERS_MATCHED]
+        ranked = [
+            (self._search.match(letters, entry.text)[0], -place, entry)
+            for place, entry in enumerate(self._entries)
+        ]
+        found += [entry for score, _, entry in sorted(ranked, reverse=True, key=_rank) if score]
+        return found
+
+    def on_input_submitted(self) -> None:
+        """The field takes ``enter`` before the sheet does."""
+        self.action_choose()
+
+    def on_entry_list_chosen(self) -> None:
+        """A click does what ``enter`` does."""
+        self.action_choose()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click beside the card goes back."""
+        if event.widget is self:
+            self.leave()
+
+    def action_choose(self) -> None:
+        """Do what is highlighted; what cannot be done now stays where it is."""
+        if (entry := self._list.chosen) and entry.able:
+            self.leave(entry)
+
+    def action_next(self) -> None:
+        """Highlight the entry below."""
+        self._list.move(1)
+
+    def action_previous(self) -> None:
+        """Highlight the entry above."""
+        self._list.move(-1)
+
+    def action_page_down(self) -> None:
+        """Highlight an entry a page further down."""
+        self._list.move_page(1)
+
+    def action_page_up(self) -> None:
+        """Highlight an entry a page further up."""
+        self._list.move_page(-1)
+
+    def action_close(self) -> None:
+        """Go back."""
+        self.leave()
+
+
+def _rank(found: tuple[float, int, Entry]) -> tuple[bool, float, int]:
+    """What can be done now comes first, then what matches best, then the order of the map."""
+    score, place, entry = found
+    return entry.able, score, place
