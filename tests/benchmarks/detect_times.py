@@ -1,4 +1,6 @@
-"""Print as JSON how many seconds after the start of the process each host was known.
+"""Print as JSON how many seconds after the start of detection each host was known.
+
+The key "" holds how long the process had been starting up until then.
 
 Used by bench_detect.py: SSH_CONFIG WHERE...
 """
@@ -24,7 +26,8 @@ async def main() -> None:
     paths = Paths.of_user()
     paths.create()
     times = {}
-    started = psutil.Process().create_time()
+    started = time.time()
+    times[""] = started - psutil.Process().create_time()
     async with Engine(SSHConfig.load(Path(sys.argv[1])), Settings(), paths) as engine:
 
         async def known(host: str) -> None:
