@@ -75,7 +75,7 @@ async def test_keys_scroll_the_text_and_leave_or_take_up_the_end(tmp_path):
         await settle(pilot, "line 499")
         assert "following" in rows(pilot.app)[-2]
         await pilot.press("g")
-        await settle(pilot, "not following")
+        await settle(pilot, "▲ paused · G to follow")
         assert "line 0" in rows(pilot.app)[2]
         await pilot.press("j", "down", "j", "k")
         await settle(pilot, "line 2")
@@ -93,7 +93,7 @@ async def test_keys_scroll_the_text_and_leave_or_take_up_the_end(tmp_path):
         await settle(pilot, "line 499")
         assert pilot.app.screen.query_one(LogView).follow
         await pilot.press("f")
-        await settle(pilot, "not following")
+        await settle(pilot, "▲ paused")
 
 
 async def test_x_stops_the_run(tmp_path):
@@ -133,7 +133,7 @@ async def test_a_run_without_a_spool_has_no_text(tmp_path):
         await pilot.press("l")
         await settle(pilot, "✗ failed  refused")
         assert isinstance(pilot.app.screen, OutputScreen)
-        assert "following" in text(pilot.app)
+        assert "No output so far." in text(pilot.app)
 
 
 async def test_a_run_that_the_engine_no_longer_keeps_stays_on_the_screen(tmp_path):

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from lazytui.text import sanitize
+from lazytui.ansi import render_line
+from lazytui.core.save import save_output
+from lazytui.core.search import parse_query
+from lazytui.errors import LazytuiError, UsageError
+from lazytui.text import sanitize, size_text
+from lazytui.tui.clipboard import copy
 from lazytui.tui.keymap import bindings
+from lazytui.tui.screens.base import RECORDS_SHOWN
+from lazytui.tui.screens.choice import ChoiceScreen
+from lazytui.tui.screens.path_prompt import PathPrompt
 from lazytui.tui.screens.stopping import Stopping
 from lazytui.tui.widgets.bars import Bar
 from lazytui.tui.widgets.cells import Piece
+from lazytui.tui.widgets.log_draw import Times
+from lazytui.tui.widgets.log_find import FindBar
 from lazytui.tui.widgets.log_view import LogView
+from lazytui.tui.widgets.log_words import count_pieces, found_pieces, place_pieces
 from lazytui.tui.widgets.run_table import outcome_pieces, state_pieces, time_text
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from lazytui.core.lines import RawLine
     from lazytui.core.model import RunRecord
+    from lazytui.core.search import Query
     from lazytui.tui.context import Context
     from lazytui.tui.messages import Changes
+
+COPIED_LINES = 1000
+_WHEN_FINDING = ("back", "find_keep", "quit_now")
 
 
 class OutputScreen(Stopping):
@@ -35,23 +53,32 @@ class OutputScreen(Stopping):
         super().__init__(context)
         self.run_id = run_id
         self._record = self.engine.runs.get(run_id)
-        spool = self._record.spool
-        self.log_view = LogView(Path(spool) if spool else None, id="log")
+        self.log_view = LogView(self._spool, id="log")
         self._status = Bar(id="status", classes="ruled")
+        self._find = FindBar(id="find")
+        self._only_when_kept = False  # what is typed now is for only matching lines
 
     def compose(self) -> ComposeResult:
         """Lay out header, text, status and keys."""
+        self._find.display = False
         yield self.header
         yield self.log_view
         yield self._status
+        yield self._find
         yield self.key_bar
 
     @property
     def record(self) -> RunRecord:
-        """The run as the engine knows it now; as it was, once the engine has newer ones to keep."""
-        with contextlib.suppress(KeyError):
+        """The run as the engine knows it now; as it was, once the engine keeps it no longer."""
+        with suppress(KeyError):  # a thousand runs have ended since
             self._record = self.engine.runs.get(self.run_id)
         return self._record
+
+    @property
+    def _spool(self) -> Path | None:
+        return Path(self._record.spool) if self._record.spool else None
+
+    # --- showing -----------------------------------------------------------------------------
 
     def rebuild(self) -> None:
         """Show the state of the run as it is now."""
@@ -65,17 +92,22 @@ class OutputScreen(Stopping):
         ]
         state = [*state_pieces(record), Piece(f"  {time_text(record, now)}", "quiet")]
         self.header.way(steps, state)
-        following = self.log_view.follow
-        follow = Piece(
-            "following" if following else "not following", "moves" if following else "quiet"
-        )
-        outcome = (
-            outcome_pieces(record, now)
-            if record.state.is_final
-            else [Piece(sanitize(record.reason), "attention")]
-        )
-        self._status.show((outcome, [follow]))
+        self.log_view.starts_at(record.started)
+        self._show_status()
         self.show_keys()
+
+    def _show_status(self) -> None:
+        record, found = self.record, self.log_view.found
+        place = place_pieces(self.log_view, is_final=record.state.is_final)
+        if found is not None:
+            said = found_pieces(found)
+        elif record.state.is_final:
+            said = outcome_pieces(record, self.clock.epoch())
+        else:
+            said = [Piece(sanitize(record.reason), "attention")]
+        self._status.show((said, place))
+        if found is not None and self._find.display:
+            self._find.show(count_pieces(found))
 
     def show_changes(self, changes: Changes) -> None:
         """Show new output, and a new state."""
@@ -87,25 +119,227 @@ class OutputScreen(Stopping):
     def on_screen_resume(self) -> None:
         """Catch up with what was written while another screen was shown."""
         super().on_screen_resume()
-        spool = Path(self.record.spool)
-        if spool.is_file():
+        spool = self._spool
+        if spool is not None and spool.is_file():
             self.log_view.grew(spool.stat().st_size)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A run that has ended cannot be stopped."""
-        return not self.record.state.is_final if action == "stop" else True
+    def on_log_pane_changed(self) -> None:
+        """Say what was found and what came."""
+        self._show_status()
 
     def on_log_pane_follow_changed(self) -> None:
         """Say whether the text follows."""
+        self._show_status()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys do what can be done: while one types they are letters."""
+        if self._find.display:
+            return action in _WHEN_FINDING
+        match action:
+            case "stop":
+                return not self.record.state.is_final
+            case "next_match" | "prev_match":
+                return self.log_view.found is not None
+            case "host_next":
+                return len(self._of_this_task()) > 1
+            case "find_keep":
+                return False
+        return True
+
+    # --- finding -----------------------------------------------------------------------------
+
+    def action_find(self) -> None:
+        """Ask for what to find."""
+        self._ask_to_find(only=False)
+
+    def action_filter(self) -> None:
+        """Show only matching lines or all of them again; ask which, if nothing is looked for."""
+        found = self.log_view.found
+        if found is None:
+            self._ask_to_find(only=True)
+        else:
+            self.log_view.only_matching(on=not found.only)
+            self.rebuild()
+
+    def _ask_to_find(self, *, only: bool) -> None:
+        found = self.log_view.found
+        self._only_when_kept = only
+        self._status.display = False
+        self._find.begin("&" if only else "/", found.query.text if found else "")
+        self._find.show(count_pieces(found) if found else ())
+        self.show_keys()
+
+    def on_find_bar_changed(self, message: FindBar.Changed) -> None:
+        """Mark what is found while one types."""
+        self._look_for(message.text)
+
+    def on_find_bar_submitted(self) -> None:
+        """Go on with what is found."""
+        self.action_find_keep()
+
+    def action_find_keep(self) -> None:
+        """Leave the field and go to the nearest match."""
+        found = self.log_view.found
+        self._end_finding()
+        if found is not None:
+            if self._only_when_kept:
+                self.log_view.only_matching(on=True)
+            else:
+                self.log_view.find(found.query, jump=True)
         self.rebuild()
+
+    def _look_for(self, text: str) -> None:
+        query: Query | None = None
+        try:
+            query = parse_query(text) if text else None
+        except UsageError as error:
+            self.log_view.find(None)
+            self._find.show([Piece(sanitize(str(error)), "attention")])
+            return
+        self.log_view.find(query)
+        self._find.show(())
+
+    def _end_finding(self) -> None:
+        self._find.display = False
+        self._status.display = True
+        self.log_view.focus()
+
+    def action_next_match(self) -> None:
+        """Go to the next match."""
+        self.log_view.go_to_match(1)
+
+    def action_prev_match(self) -> None:
+        """Go to the match before."""
+        self.log_view.go_to_match(-1)
+
+    # --- how the text is shown ---------------------------------------------------------------
+
+    def action_follow(self) -> None:
+        """Stay at the end as output comes, or stop it."""
+        self.log_view.action_toggle_follow()
+
+    def action_wrap(self) -> None:
+        """Let long lines go on below, or to the right."""
+        self.log_view.wrap = not self.log_view.wrap
+        self._show_status()
+
+    def action_timestamps(self) -> None:
+        """Show the time of day, the time since the start, or no times."""
+        ways = list(Times)
+        self.log_view.times = ways[(ways.index(self.log_view.times) + 1) % len(ways)]
+        self._show_status()
+
+    def action_progress(self) -> None:
+        """Show every state of a progress bar, or only the latest."""
+        self.log_view.raw = not self.log_view.raw
+        self._show_status()
+
+    def action_mark_line(self) -> None:
+        """Draw a line under what is there now."""
+        self.log_view.mark(self.clock.epoch())
+
+    # --- taking it along ---------------------------------------------------------------------
+
+    def action_save(self) -> None:
+        """Ask how and where to save."""
+        found = self.log_view.found
+        choices = [("p", "plain text, as it is shown"), ("r", "raw, every byte as it came")]
+        if found is not None:
+            choices.append(("m", "only the matching lines, as plain text"))
+        lines = (f"{size_text(self.log_view.end)} so far",)
+
+        def chosen(form: str | None) -> None:
+            if form is not None:
+                self._ask_where(
+                    plain=form != "r", query=found.query if found and form == "m" else None
+                )
+
+        self.open(ChoiceScreen("Save the output", lines, choices, start=0), chosen)
+
+    def _ask_where(self, *, plain: bool, query: Query | None) -> None:
+        name = re.sub(r"[^\w.@-]+", "-", f"{self.record.task_id}-{self.record.host}")[:100]
+        what = "matching lines" if query else "output"
+
+        def given(path: Path | None) -> None:
+            if path is not None:
+                self.intend(self._save(path, plain=plain, query=query), "save")
+
+        title = f"Save the {what} of #{self.record.task_id}{'' if plain else ' as it came'}"
+        self.open(PathPrompt(title, f"{name}.log"), given)
+
+    async def _save(self, path: Path, *, plain: bool, query: Query | None) -> None:
+        spool = self._spool
+        if spool is None:
+            raise UsageError("there is no output to save")
+        try:
+            size = await asyncio.to_thread(save_output, spool, path, plain=plain, query=query)
+        except OSError as error:
+            raise LazytuiError(f"{path} was not written: {error.strerror}") from error
+        self.app.notify(sanitize(f"Saved {size_text(size)} to {path}"), markup=False)
+
+    def action_copy(self) -> None:
+        """Ask what to copy."""
+        choices = [("v", "the lines in view"), ("l", f"the last {COPIED_LINES:,} lines")]
+        if self.log_view.found is not None:
+            choices.append(("m", f"the last {COPIED_LINES:,} matching lines"))
+
+        def chosen(what: str | None) -> None:
+            if what is not None:
+                self._copy(what)
+
+        self.open(ChoiceScreen("Copy", (), choices, start=0), chosen)
+
+    def _copy(self, what: str) -> None:
+        lines: list[RawLine] = []
+        if what == "v":
+            lines = self.log_view.lines_in_sight()
+        elif what == "l":
+            lines = self.log_view.last_lines(COPIED_LINES)
+        else:
+            lines = self.log_view.last_matches(COPIED_LINES)
+        if not lines:
+            self.app.notify("There is nothing to copy", markup=False)
+            return
+        text = "".join(f"{render_line(line.data)}\n" for line in lines)
+        word = "1 line" if len(lines) == 1 else f"{len(lines):,} lines"
+        self.app.notify(sanitize(f"{word}: {copy(self.app, text)}"), markup=False)
+
+    # --- other runs --------------------------------------------------------------------------
+
+    def _of_this_task(self) -> list[RunRecord]:
+        records = self.engine.runs.records(RECORDS_SHOWN)
+        task = [record for record in records if record.task_id == self._record.task_id]
+        return sorted(task, key=lambda record: record.host)
+
+    def action_host_next(self) -> None:
+        """Show the same task on the next host."""
+        runs = [record.run_id for record in self._of_this_task()]
+        if len(runs) > 1:
+            here = runs.index(self.run_id) if self.run_id in runs else -1
+            self.show_run(runs[(here + 1) % len(runs)])
+
+    def show_run(self, run_id: str) -> None:
+        """Show another run in this screen, in the same way."""
+        self.run_id = run_id
+        self._record = self.engine.runs.get(run_id)
+        self.log_view.open(self._spool)
+        self.rebuild()
+
+    def action_rerun(self) -> None:
+        """Run the same command on this host again, and show that."""
+        self.intend(self._rerun(), "run again")
+
+    async def _rerun(self) -> None:
+        shown, record = self.run_id, self.record
+        runs = await self.engine.run_command(record.command, [record.host])
+        if runs and self.is_current and self.run_id == shown:
+            self.show_run(runs[0].run_id)
 
     def action_stop(self) -> None:
         """Ask how to stop the run."""
         self.ask_to_stop(self.record)
 
-    def action_follow(self) -> None:
-        """Stay at the end as output comes, or stop it."""
-        self.log_view.action_toggle_follow()
+    # --- moving ------------------------------------------------------------------------------
 
     def action_text_down(self) -> None:
         self.log_view.action_scroll_down()
@@ -132,6 +366,13 @@ class OutputScreen(Stopping):
         self.log_view.action_page_up()
 
     def action_back(self) -> None:
-        """Go back to where the output was asked for."""
-        if self.is_current:
+        """Leave the field; then forget what is looked for; then leave the screen."""
+        if self._find.display:
+            self._end_finding()
+            self.log_view.find(None)
+        elif self.log_view.found is not None:
+            self.log_view.find(None)
+        elif self.is_current:
             self.dismiss()
+            return
+        self.rebuild()

@@ -95,6 +95,7 @@ class LogPane(ScrollView, can_focus=True):
         self._widest = 0
         self._part = 0  # of the wrapped line at the top, the first part in sight
         self._bottom = Place(0, 0)  # what is at the top when the view is at the end
+        self._going: Place | None = None  # where it is scrolled to just now
 
     @property
     def line_count(self) -> int:
@@ -139,8 +140,10 @@ class LogPane(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Stop following when scrolled up, begin when scrolled to the end."""
         super().watch_scroll_y(old_value, new_value)
-        if round(new_value) != round(old_value):
-            self._part = 0
+        if self._going is not None:
+            self._part = self._going.part
+        elif round(new_value) != round(old_value):
+            self._part = self._bottom.part if round(new_value) >= self._bottom.row else 0
         self._judge_follow()
 
     def watch_follow(self, follow: bool) -> None:
@@ -165,8 +168,11 @@ class LogPane(ScrollView, can_focus=True):
             self._go_to_end()
 
     def _judge_follow(self) -> None:
-        at_end = round(self.scroll_y) >= self.max_scroll_y
-        self.follow = at_end and (not self.wrap or self._part >= self._bottom.part)
+        row = round(self.scroll_y)
+        if self.wrap:
+            self.follow = Place(row, self._part) >= self._bottom
+        else:
+            self.follow = row >= self.max_scroll_y
 
     def _move(self, by: int) -> None:
         if not self.wrap:
@@ -177,7 +183,9 @@ class LogPane(ScrollView, can_focus=True):
 
     def _go(self, place: Place) -> None:
         """Bring a part of a line to the top."""
+        self._going = place
         self.scroll_to(y=place.row, force=True)
+        self._going = None
         if self.wrap:
             self._part = place.part
             self._judge_follow()

@@ -111,14 +111,13 @@ class LogView(LogPane):
         share = 1.0 if self._file.searched or not size else matches.end / size
         return Found(self._query, matches.count, self._rank, share, self._only)
 
-    def open(self, path: Path | None, *, started: float | None = None) -> None:
-        """Show another file, from its end.
+    def starts_at(self, epoch: float | None) -> None:
+        """Say when the run started, in seconds since the epoch: times may count from there."""
+        self._drawing.started = epoch
 
-        Args:
-            path: the file.
-            started: when its writer started, in seconds since the epoch, if that is known.
-        """
-        self._path, self._drawing.started = path, started
+    def open(self, path: Path | None) -> None:
+        """Show another file, from its end."""
+        self._path = path
         self._drawing.arrivals = ArrivalTimes(times_path(path)) if path else None
         self._marks.clear()
         self._forget("No output so far.")
@@ -183,13 +182,25 @@ class LogView(LogPane):
             self._set_rows()
             self._show_growth()
 
-    def visible_rows(self) -> list[RawLine]:
-        """The lines in sight, as far as they are."""
-        top = self.scroll_offset.y
-        return self.read_rows(top, top + self.size.height)
+    def lines_in_sight(self) -> list[RawLine]:
+        """The lines that are at least partly in sight."""
+        places = {self._place_at(y).row for y in range(self.size.height)}
+        return self._read(min(places), max(places) + 1) if places else []
 
-    def read_rows(self, first: int, last: int) -> list[RawLine]:
-        """Read lines by their rows."""
+    def last_lines(self, most: int) -> list[RawLine]:
+        """The last ``most`` of the lines that are shown."""
+        return self._read(self.line_count - most, self.line_count)
+
+    def last_matches(self, most: int) -> list[RawLine]:
+        """The last ``most`` of the lines that match, so far."""
+        matches = self._file.matches if self._file else None
+        if matches is None:
+            return []
+        rows = Rows(matches.index, matches)
+        found = rows.read(max(0, rows.count - most), rows.count)
+        return [line for line in found if isinstance(line, RawLine)]
+
+    def _read(self, first: int, last: int) -> list[RawLine]:
         rows = self._rows.read(max(0, first), last) if self._rows else []
         return [line for line in rows if isinstance(line, RawLine)]
 
