@@ -72,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-F", dest="ssh_config", metavar="FILE", help="another ssh config, as ssh's -F"
     )
+    look = parser.add_argument_group("how the screen looks")
+    look.add_argument("--theme", choices=("dark", "light", "ansi"), help="dark; ansi: 16 colours")
+    look.add_argument("--ascii", action="store_true", help="symbols in ASCII")
+    look.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_hosts(commands)
     _add_run(commands)

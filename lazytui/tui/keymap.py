@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textual.binding import Binding
+from textual.keys import key_to_character
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,11 @@ SHOWN_KEYS = {
 
 
 def shown_key(key: str) -> str:
-    """Give the name of a key as people write it."""
-    return SHOWN_KEYS.get(key, key)
+    """Give the name of a key as people write it: ``question_mark`` is ``?``."""
+    *modifiers, last = key.split("+")
+    character = key_to_character(last) or ""
+    shown = SHOWN_KEYS.get(last) or (character if character.isprintable() else "") or last
+    return "+".join([*modifiers, shown])
 
 
 # Headings of the help; a scope without one goes on under the heading before it.

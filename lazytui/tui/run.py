@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from lazytui.tui.app import LazytuiApp
+from lazytui.tui.look import Look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,17 +19,21 @@ if TYPE_CHECKING:
     from lazytui.tui.context import EngineView
 
 
-async def run_app(engine: EngineView) -> None:
+async def run_app(engine: EngineView, look: Look | None = None) -> None:
     """Show the screens until the user leaves.
 
     Textual dies of SIGTERM and SIGHUP without restoring the screen, and without a terminal it
     spins; here all three are a clean exit. Returns then; the engine goes on and is the
     caller's to close. To be awaited on the main thread's loop.
+
+    Args:
+        engine: what is shown and asked.
+        look: how the terminal wants it.
     """
-    app = LazytuiApp(engine)
+    look = look or Look()
+    app = LazytuiApp(engine, look=look)
     with _on_signals(app.exit), _on_hangup(app.exit):
-        # Without the mouse reports of every movement a slow line has less to carry.
-        await app.run_async()
+        await app.run_async(mouse=look.mouse)
 
 
 @contextlib.contextmanager

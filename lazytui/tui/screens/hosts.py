@@ -433,6 +433,6 @@ class HostsScreen(EngineScreen):
         else:
             self.table.clear_marks()
 
-    def action_quit(self) -> None:
+    async def action_quit(self) -> None:
         """Leave the program."""
-        self.app.exit()
+        await self.app.run_action("quit_now")
