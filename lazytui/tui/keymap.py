@@ -51,12 +51,6 @@ class Key:
 
 
 SHOWN_KEYS = {
-    "question_mark": "?",
-    "asterisk": "*",
-    "colon": ":",
-    "slash": "/",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
     "escape": "esc",
     "pagedown": "pgdn",
     "pageup": "pgup",
@@ -64,6 +58,9 @@ SHOWN_KEYS = {
     "up": "↑",
     "left": "←",
     "right": "→",
+    "space": "space",
+    "plus": "+",
+    "minus": "-",
 }
 
 
