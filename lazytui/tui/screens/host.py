@@ -20,6 +20,7 @@ from lazytui.tui.widgets.reading import Reading
 from lazytui.tui.widgets.tab_row import TabRow
 
 if TYPE_CHECKING:
+    from textual import events
     from textual.app import ComposeResult
     from textual.widget import Widget
 
@@ -48,6 +49,7 @@ class HostScreen(EngineScreen):
         super().__init__(context)
         self.host = host
         self._tab = 0
+        self._cells = 1
         self._tabs = TabRow()
         self._overview = Reading(id="host-overview")
         self._runs = HostRuns(self.clock, id="host-runs")
@@ -75,9 +77,8 @@ class HostScreen(EngineScreen):
         else:
             now = self.clock.monotonic()
             self.header.way(way, state_piece(runtime, now))
-            cells = self._cells
-            self._overview.show(self._overview_rows(runtime, cells))
-            self._log.show(log_rows(runtime, cells) or [[Piece(UNREAD, "quiet")]])
+            self._overview.show(self._overview_rows(runtime, self._cells))
+            self._log.show(log_rows(runtime, self._cells) or [[Piece(UNREAD, "quiet")]])
         self._runs.show(records)
         self.show_keys()
 
@@ -86,18 +87,15 @@ class HostScreen(EngineScreen):
         if self.host in changes.hosts or changes.runs or changes.questions:
             self.rebuild()
 
-    def on_resize(self) -> None:
-        """Lay the rows out anew."""
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay the rows out anew, with a margin on both sides and room for a scroll bar."""
+        self._cells = max(1, event.size.width - 5)
         self.rebuild()
 
     @property
     def target(self) -> str | None:
         """The host it is about."""
         return self.host
-
-    @property
-    def _cells(self) -> int:
-        return max(1, self.size.width - 4)  # a margin on both sides, a scroll bar
 
     @property
     def _runtime(self) -> RuntimeView | None:

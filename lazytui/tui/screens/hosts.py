@@ -12,7 +12,7 @@ from lazytui.core.model import HostState
 from lazytui.core.where import fold
 from lazytui.text import sanitize
 from lazytui.tui.host_filter import HostFilter
-from lazytui.tui.keymap import bindings, keys_of
+from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.host import HostScreen
@@ -35,6 +35,7 @@ from lazytui.tui.widgets.host_table import HostTable, counts
 from lazytui.tui.widgets.run_table import time_text
 
 if TYPE_CHECKING:
+    from textual import events
     from textual.app import ComposeResult
 
     from lazytui.core.model import RunRecord
@@ -60,6 +61,8 @@ class HostsScreen(EngineScreen):
         self._filter = HostFilter()
         self._last_runs: dict[str, RunRecord] = {}
         self._moved = False
+        self._roomy = False
+        self._was_empty = False
         self._marked: tuple[tuple[str, ...], str] = ((), "")
         self._banner = Bar(id="banner")
         self._box = Vertical(self.table, id="hosts-box", classes="panel")
@@ -143,13 +146,17 @@ class HostsScreen(EngineScreen):
         self._banner.display = bool(problems)
         if problems:
             self._banner.show((banner_pieces(problems), ()))
-        self._empty_box.display = not runtimes
-        self._body.display = bool(runtimes)
-        if not runtimes:
-            self._empty.update(content_of(empty_pieces(self.engine)))
-        elif self.focused is None:
-            self.table.focus()
+        self._show_body(bool(runtimes))
         self._show_current()
+
+    def _show_body(self, there_are_hosts: bool) -> None:
+        if not there_are_hosts:
+            self._empty.update(content_of(empty_pieces(self.engine)))
+        elif self._was_empty:
+            self.table.focus()  # nothing has had the focus
+        self._was_empty = not there_are_hosts
+        self._empty_box.display = not there_are_hosts
+        self._body.display = there_are_hosts
 
     def _show_current(self) -> None:
         runtime, shared = self._current(), self.table.current_fold
@@ -166,7 +173,7 @@ class HostsScreen(EngineScreen):
         now = self.clock.monotonic()
         last = self._last_runs.get(runtime.host)
         run = run_pieces(last, time_text(last, self.clock.epoch())) if last else []
-        if self.size.width >= ROOMY_CELLS:
+        if self._roomy:
             self._panel.show(runtime, now, run)
         else:
             age = age_pieces(runtime, now)
@@ -177,7 +184,7 @@ class HostsScreen(EngineScreen):
         waits = [runtimes[host].next_try_s() for host in shared.hosts if host in runtimes]
         soonest = min((wait for wait in waits if wait is not None), default=None)
         names = self.table.names_of(shared)
-        if self.size.width >= ROOMY_CELLS:
+        if self._roomy:
             self._panel.show_several(
                 f"{len(shared.hosts)} hosts",
                 [Piece("○ ", "broken"), Piece("down")],
@@ -227,15 +234,14 @@ class HostsScreen(EngineScreen):
             Piece(f"   {count}", "quiet"),
         ]
 
-    def show_keys(self) -> None:
-        """Show the keys of the filter while it is typed."""
-        if self._filter_bar.typing:
-            self.key_bar.show(key for key in keys_of(*FilterBar.SCOPES) if key.bar)
-        else:
-            super().show_keys()
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """While a filter is typed, its keys and no others."""
+        return FilterBar.SCOPES if self._filter_bar.typing else super().scopes
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """The details stand elsewhere on another terminal."""
+        self._roomy = event.size.width >= ROOMY_CELLS
         self._show_current()
 
     # What the keys work on
