@@ -63,10 +63,11 @@ class TaskView:
         return bool(self.counts.get(RunState.FAILED) or self.counts.get(RunState.LOST))
 
     def seconds(self, now: float) -> float | None:
-        """Give how long it took, or has taken until ``now``; None before it started."""
-        if self.started is None:
+        """Give how long it took, or has taken until ``now``; None where that is not known."""
+        end = self.ended if self.is_over else now
+        if self.started is None or end is None:
             return None
-        return max(0.0, (now if self.ended is None else self.ended) - self.started)
+        return max(0.0, end - self.started)
 
 
 def fold_task(runs: Sequence[RunRecord]) -> TaskView:

@@ -21,6 +21,7 @@ from lazytui.tui.keys import Keys
 from lazytui.tui.look import Look
 from lazytui.tui.messages import EngineChanged, changes_in
 from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
+from lazytui.tui.screens.events import EventsScreen
 from lazytui.tui.screens.help import HelpScreen
 from lazytui.tui.screens.hosts import HostsScreen
 from lazytui.tui.screens.leave import LeaveScreen, would_stop
@@ -47,7 +48,11 @@ log = logging.getLogger(__name__)
 # At most so many updates of the screens a second, however fast events come.
 UPDATES_PER_S = 12
 # The roots, by the mode of Textual that keeps each as it was left.
-ROOTS: dict[str, type[EngineScreen]] = {"hosts": HostsScreen, "tasks": TasksScreen}
+ROOTS: dict[str, type[EngineScreen]] = {
+    "hosts": HostsScreen,
+    "tasks": TasksScreen,
+    "events": EventsScreen,
+}
 
 
 class LazytuiApp(App[None], inherit_bindings=False):
@@ -193,6 +198,10 @@ class LazytuiApp(App[None], inherit_bindings=False):
     async def action_view_tasks(self) -> None:
         """Go to Tasks."""
         await self.go_to("tasks")
+
+    async def action_view_log(self) -> None:
+        """Go to Events."""
+        await self.go_to("events")
 
     async def go_to(self, root: str, *, matching: str | None = None) -> None:
         """Show a root as it was left; asked for again, its own page.

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from lazytui.core.events import OutputGrew, QuestionsChanged, RunChanged, RuntimeChanged
+from lazytui.core.events import (
+    AuditChanged,
+    OutputGrew,
+    QuestionsChanged,
+    RunChanged,
+    RuntimeChanged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,12 +30,14 @@ class Changes:
         runs: runs that were made, started or ended.
         output: the new sizes of spools in bytes, by run.
         questions: questions came or went.
+        audit: somebody did something.
     """
 
     hosts: frozenset[str]
     runs: frozenset[str]
     output: Mapping[str, int]
     questions: bool
+    audit: bool = False
 
 
 class EngineChanged(Message, bubble=False):
@@ -46,6 +54,7 @@ def changes_in(events: Iterable[Event]) -> Changes:
     runs: set[str] = set()
     output: dict[str, int] = {}
     questions = False
+    audit = False
     for event in events:
         match event:
             case RuntimeChanged(host):
@@ -56,6 +65,8 @@ def changes_in(events: Iterable[Event]) -> Changes:
                 output[run_id] = size
             case QuestionsChanged():
                 questions = True
+            case AuditChanged():
+                audit = True
             case _:
                 pass  # groups have no screen yet; notices are the app's own
-    return Changes(frozenset(hosts), frozenset(runs), output, questions)
+    return Changes(frozenset(hosts), frozenset(runs), output, questions, audit)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lazytui.core.audit import AuditRecord
-
     from lazytui.core.history import PastCommand
 
 GIB = 1 << 30

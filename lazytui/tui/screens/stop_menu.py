@@ -1,13 +1,16 @@
-"""How to stop a run: a small menu of signals, the gentlest first."""
+"""How to stop runs: a small menu of signals, the gentlest first."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lazytui.core.where import fold
 from lazytui.text import sanitize
 from lazytui.tui.screens.choice import ChoiceScreen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lazytui.core.model import RunRecord
 
 SIGNALS = {
@@ -18,12 +21,29 @@ SIGNALS = {
 
 
 class StopMenu(ChoiceScreen):
-    """Names the run and offers the signals; everything the run started gets the signal."""
+    """Names the runs and offers the signals; everything that they started gets the signal."""
 
-    def __init__(self, record: RunRecord) -> None:
+    def __init__(self, runs: Sequence[RunRecord]) -> None:
         super().__init__(
-            f"Stop #{record.task_id} on {sanitize(record.host)}?",
-            (record.command,),
+            f"Stop {named(runs)}?",
+            what_and_where(runs),
             tuple((key, text) for key, (_, text) in SIGNALS.items()),
             start=0,
         )
+
+
+def named(runs: Sequence[RunRecord]) -> str:
+    """Name runs: ``#41 on gpu01``, ``9 runs of #41``, ``12 runs of 3 tasks``."""
+    tasks = {run.task_id for run in runs}
+    if len(runs) == 1:
+        return f"#{runs[0].task_id} on {sanitize(runs[0].host, max_chars=100)}"
+    whose = f"#{runs[0].task_id}" if len(tasks) == 1 else f"{len(tasks)} tasks"
+    return f"{len(runs)} runs of {whose}"
+
+
+def what_and_where(runs: Sequence[RunRecord]) -> list[str]:
+    """Say what the runs are, and where when there are several."""
+    commands = list(dict.fromkeys(run.command for run in runs))
+    if len(runs) == 1:
+        return commands
+    return [*commands, f"on {fold(run.host for run in runs)}"]

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from lazytui.tui.keymap import Key
 
-TABS = (("1", "Hosts", "view_hosts"), ("2", "Tasks", "view_tasks"))
+TABS = (
+    ("1", "Hosts", "view_hosts"),
+    ("2", "Tasks", "view_tasks"),
+    ("6", "Events", "view_log"),
+)
 BRAND = (Piece("lazytui", "moves", bold=True), Piece("  "))
 WIDE_ENOUGH_FOR_WORDS = 60
 WAY_LEAST = 16  # cells that the way keeps beside a long state
