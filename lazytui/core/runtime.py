@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from lazytui.core import agent as agents
 from lazytui.core.events import Notice, RuntimeChanged
 from lazytui.core.model import GpuMetrics, HostState, Metrics, RuntimeInfo
+from lazytui.core.probes import Answers, Probe
 from lazytui.core.series import Series
 from lazytui.errors import AgentError, ConnectError, ConnectionLostError
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lazytui.core.agent import Agent, Hello
     from lazytui.core.events import EventBus
@@ -69,6 +70,7 @@ class Runtime:
         self.log: deque[str] = deque(maxlen=50)
         self.persistent = False  # go on trying although nobody waits
         self.series = Series()
+        self.answers = Answers()
         self.attempts = 0  # in a row without success
         self._connector = connector
         self._settings = settings
@@ -104,6 +106,10 @@ class Runtime:
         """The tags the user gave it; there are none yet."""
         return ()
 
+    def answer(self, probe: Probe) -> bool | None:
+        """What it answered to a question; None while that is not known."""
+        return self.answers.get(probe)
+
     @property
     def address(self) -> str:
         """Where it is: ``user@hostname:port`` of the ssh config."""
@@ -127,6 +133,11 @@ class Runtime:
     def jumps(self) -> tuple[str, ...]:
         """The hosts that the way leads through, as the ssh config names them, nearest first."""
         return self.options.proxy_jump
+
+    async def probe(self, probes: Iterable[Probe]) -> None:
+        """Have questions answered, in one round trip; see :meth:`Answers.ask`."""
+        if await self.answers.ask(self, probes):
+            self._publish()
 
     # -- what others wait for
 

@@ -1,9 +1,11 @@
 """Where something shall happen: node sets and filters, one small language for every list.
 
 A WHERE is a row of terms that must all hold: ``gpu[01-04]``, ``@train - gpu04``, ``!cpu01``,
-``a,b``, ``/^gpu/``, ``gpu>=1 vram>20G mem<80% state:up``. ClusterShell's NodeSet folds and
-expands the names; it is imported only when there is something to fold, and never reads the
-group files of the machine.
+``a,b``, ``/^gpu/``, ``gpu>=1 vram>20G mem<80% state:up``, and what hosts must be asked for:
+``has:docker`` (or ``installed:docker``), ``cmd:"test -d /data && echo true"``.
+
+ClusterShell's NodeSet folds and expands the names; it is imported only when there is something
+to fold, and never reads the group files of the machine.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lazytui.core.probes import Answered, Probe
 from lazytui.core.where_terms import (
+    CMD_EXAMPLE,
     FILTER_KEYS,
     AnyOf,
     Fuzzy,
@@ -27,11 +31,14 @@ from lazytui.core.where_terms import (
 from lazytui.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["FILTER_KEYS", "HostFacts", "Where", "expand", "fold", "parse_where"]
+    from lazytui.core.where_terms import Members
+
+__all__ = ["FILTER_KEYS", "HostFacts", "Where", "expand", "fold", "parse_where", "quote"]
 
 BareWords = Literal["exact", "fuzzy"]
+Span = tuple[int, int]
 
 MAX_NAMES = 65_536  # a node set may not stand for more: [1-999999999] would eat the memory
 
@@ -85,6 +92,11 @@ class Term:
     test: Test
     negated: bool
 
+    def holds(self, facts: HostFacts, members: Members) -> bool:
+        """Whether the condition holds; never, not even negated, before its host was asked."""
+        found = self.test.matches(facts, members)
+        return found is not None and found != self.negated
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
@@ -92,11 +104,47 @@ class Where:
 
     text: str
     terms: tuple[Term, ...]
+    names: tuple[Span, ...] = ()  # where in the text exact names stand unquoted
+    groups: tuple[Span, ...] = ()  # where the names of groups stand, without the @
 
     @property
     def needs_facts(self) -> bool:
         """Whether a term asks for more than names, so that hosts must be detected first."""
-        return any(_needs_facts(term.test) for term in self.terms)
+        return any(_needs_facts(test) for test in self._tests())
+
+    @property
+    def probes(self) -> frozenset[Probe]:
+        """What the hosts must be asked for before this selects."""
+        asked = (test.probes for test in self._tests() if isinstance(test, Answered))
+        return frozenset(probe for probes in asked for probe in probes)
+
+    @property
+    def group_names(self) -> frozenset[str]:
+        """The groups that are named."""
+        return frozenset(self.text[start:end] for start, end in self.groups)
+
+    @property
+    def lasting_text(self) -> str:
+        """The text in words that mean the same on the screens and on the command line.
+
+        Exact names are put into quotes: without them a screen would read them as fuzzy words.
+        """
+        return self._with(self.names, quote)
+
+    def renamed(self, old: str, new: str) -> str:
+        """Give the text after a group has got another name."""
+        return self._with(self.groups, lambda name: new if name == old else name)
+
+    def _with(self, spans: Sequence[Span], write: Callable[[str], str]) -> str:
+        text = self.text
+        for start, end in reversed(spans):
+            text = text[:start] + write(text[start:end]) + text[end:]
+        return text
+
+    def _tests(self) -> Iterator[Test]:
+        """Give the conditions, those of comma lists one by one."""
+        for term in self.terms:
+            yield from term.test.tests if isinstance(term.test, AnyOf) else (term.test,)
 
     def select(
         self, hosts: Sequence[HostFacts], groups: Mapping[str, Sequence[str]] | None = None
@@ -119,15 +167,11 @@ class Where:
             if problem:
                 raise UsageError(problem)
         return [
-            facts.host
-            for facts in hosts
-            if all(term.test.matches(facts, members) != term.negated for term in self.terms)
+            facts.host for facts in hosts if all(term.holds(facts, members) for term in self.terms)
         ]
 
 
 def _needs_facts(test: Test) -> bool:
-    if isinstance(test, AnyOf):
-        return any(map(_needs_facts, test.tests))
     return not isinstance(test, Named | InGroup | Glob | Fuzzy | Regex)
 
 
@@ -143,7 +187,8 @@ def parse_where(text: str, *, bare_words: BareWords) -> Where:
     Raises:
         UsageError: it does not parse; the message says where and what was expected.
     """
-    return Where(text, tuple(_Parser(text, bare_words).terms()))
+    parser = _Parser(text, bare_words)
+    return Where(text, tuple(parser.terms()), tuple(parser.names), tuple(parser.groups))
 
 
 class _Parser:
@@ -153,6 +198,8 @@ class _Parser:
         self._text = text
         self._bare_words = bare_words
         self._at = 0
+        self.names: list[Span] = []
+        self.groups: list[Span] = []
 
     def terms(self) -> Iterable[Term]:
         self._skip_blanks()
@@ -183,7 +230,8 @@ class _Parser:
             start = self._at
             self._at = found.end()
             try:
-                return filter_test(found[1].lower(), found[2], self._value())
+                key = found[1].lower()
+                return filter_test(key, found[2], self._value(quoted=key == "cmd"))
             except ValueError as error:
                 self._at = start
                 raise self._error(str(error)) from None
@@ -195,9 +243,15 @@ class _Parser:
                 tests.append(self._item())
         return tests[0] if len(tests) == 1 else AnyOf(tuple(tests))
 
-    def _value(self) -> str:
+    def _value(self, *, quoted: bool) -> str:
+        """Read the value of a filter.
+
+        A command stands in quotes, also because it must not be run before it is typed whole.
+        """
         if self._text.startswith('"', self._at):
             return self._quoted()
+        if quoted:
+            raise ValueError(f"expected {CMD_EXAMPLE}")
         start = self._at
         while self._at < len(self._text) and not self._text[self._at].isspace():
             self._at += 1
@@ -212,12 +266,16 @@ class _Parser:
         self._at = _item_end(self._text, start, stop_at_blank=True)
         word = self._text[start : self._at]
         if word.startswith("@") and len(word) > 1:
+            self.groups.append((start + 1, self._at))
             return InGroup(word[1:])
         try:
-            return self._word(word)
+            test = self._word(word)
         except ValueError as error:
             self._at = start
             raise self._error(str(error)) from None
+        if isinstance(test, Named) and test.names == {word}:
+            self.names.append((start, self._at))
+        return test
 
     def _word(self, word: str) -> Test:
         if word in ("", "@"):
@@ -291,7 +349,8 @@ def _unquote(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL)
 
 
-def _quote(name: str) -> str:
+def quote(name: str) -> str:
+    """Write a name or a command so that the language takes it as it is."""
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -324,7 +383,7 @@ def _range_size(part: str) -> int:
 def _fold_family(names: list[str]) -> str:
     """Fold names that differ only in their numbers."""
     if len(names) == 1:
-        return names[0] if _SAFE_NAME.fullmatch(names[0]) else _quote(names[0])
+        return names[0] if _SAFE_NAME.fullmatch(names[0]) else quote(names[0])
     from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
 
     try:

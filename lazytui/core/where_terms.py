@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lazytui.core.model import HostState
+from lazytui.core.probes import Answered, Probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +43,9 @@ class HostFacts(Protocol):
     def tags(self) -> Sequence[str]:
         """The tags the user gave it."""
 
+    def answer(self, probe: Probe) -> bool | None:
+        """What it answered to a question; None while that is not known."""
+
 
 class Test(Protocol):
     """One condition on a host."""
@@ -49,8 +53,8 @@ class Test(Protocol):
     def problem(self, known: AbstractSet[str], groups: Members) -> str:
         """Say in plain words what the condition names that does not exist; empty when fine."""
 
-    def matches(self, facts: HostFacts, groups: Members) -> bool:
-        """Whether the condition holds."""
+    def matches(self, facts: HostFacts, groups: Members) -> bool | None:
+        """Whether the condition holds; None when its host has not been asked yet."""
 
 
 class _NoProblem:
@@ -134,9 +138,12 @@ class AnyOf:
         """The problems of all parts."""
         return "; ".join(filter(None, (test.problem(known, groups) for test in self.tests)))
 
-    def matches(self, facts: HostFacts, groups: Members) -> bool:
+    def matches(self, facts: HostFacts, groups: Members) -> bool | None:
         """Whether one of them holds."""
-        return any(test.matches(facts, groups) for test in self.tests)
+        found = [test.matches(facts, groups) for test in self.tests]
+        if any(found):
+            return True
+        return None if None in found else False
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +311,8 @@ _QUANTITIES = {
 }
 
 _WORD_KEYS = ("state", "tag", "os", "host")
-_REMOTE_KEYS = ("has", "installed", "cmd")
-FILTER_KEYS = (*_QUANTITIES, "python", *_WORD_KEYS)
+_PROBE_KEYS = ("has", "installed", "cmd")
+FILTER_KEYS = (*_QUANTITIES, "python", *_WORD_KEYS, *_PROBE_KEYS)
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -321,6 +328,7 @@ _STATE_WORDS = {state.value: state for state in HostState} | {
     "up": HostState.ACTIVE,
     "down": HostState.INACTIVE,
 }
+CMD_EXAMPLE = 'a command in double quotes that prints true, as in cmd:"test -d /d && echo true"'
 _NUMBER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(%|[KMGTP](?:i?B)?|B)?", re.IGNORECASE)
 _VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){0,3}")
 
@@ -331,8 +339,6 @@ def filter_test(key: str, sign: str, value: str) -> Test:
     Raises:
         ValueError: in plain words, what was expected instead.
     """
-    if key in _REMOTE_KEYS:
-        raise ValueError(f"'{key}:' is not supported yet, because it has to ask every host")
     if key not in FILTER_KEYS:
         expected = ", ".join(FILTER_KEYS)
         raise ValueError(f"unknown filter '{key}'; expected one of {expected}")
@@ -344,6 +350,10 @@ def filter_test(key: str, sign: str, value: str) -> Test:
         return _amount(_QUANTITIES[key], sign, value)
     if sign not in (":", "=", "=="):
         raise ValueError(f"expected '{key}:'")
+    if key == "cmd":
+        if not value.strip():
+            raise ValueError(f"expected {CMD_EXAMPLE}")
+        return Answered((Probe("command", value),))
     return _words_test(key, [word for word in value.split(",") if word])
 
 
@@ -364,6 +374,8 @@ def _amount(quantity: _Quantity, sign: str, value: str) -> Amount:
 def _words_test(key: str, words: list[str]) -> Test:
     if not words:
         raise ValueError(f"expected a word after '{key}:'")
+    if key in _PROBE_KEYS:
+        return Answered(tuple(Probe("program", word) for word in words))
     if key == "host":
         return AnyOf(tuple(Glob(word) for word in words))
     folded = [word.casefold() for word in words]

@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazytui.core.model import GpuMetrics, HostState, Metrics, RuntimeInfo
+from lazytui.core.probes import Probe, says_true
 from lazytui.core.where import MAX_NAMES, expand, fold, parse_where
 from lazytui.errors import UsageError
 
 GIB = 1024**3
+DOCKER, GIT = Probe("program", "docker"), Probe("program", "git")
+DATA = Probe("command", 'test -d "/data" && echo true')
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,13 @@ class Facts:
     metrics: Metrics | None = None
     labels: tuple[str, ...] = ()
 
+    said: tuple[tuple[Probe, bool], ...] = ()
+
     def tags(self) -> tuple[str, ...]:
         return self.labels
+
+    def answer(self, probe: Probe) -> bool | None:
+        return dict(self.said).get(probe)
 
 
 def sample(
@@ -41,12 +49,14 @@ HOSTS = (
         info=RuntimeInfo("Ubuntu 24.04", 64, 64 * GIB, "3.11.7", ("A100",)),
         metrics=sample(gpus=(GpuMetrics("A100", 0.0, 0, 80 * GIB),)),
         labels=("Train",),
+        said=((DOCKER, True), (GIT, False), (DATA, True)),
     ),
     Facts(
         "gpu02",
         info=RuntimeInfo("Ubuntu 24.04", 64, 64 * GIB, "3.8.1", ("T4",)),
         metrics=sample(cpu=0.9, mem=0.9, gpus=(GpuMetrics("T4", 0.99, 15 * GIB, 16 * GIB),)),
         labels=("train", "old"),
+        said=((DOCKER, False), (GIT, False), (DATA, False)),
     ),
     Facts(
         "cpu01",
@@ -185,6 +195,14 @@ def test_folding_a_single_name_does_not_load_clustershell() -> None:
         ("tag:train !tag:old", ["gpu01"]),
         ("host:db*,cpu*", ["cpu01", "db01", "db-02"]),
         ("!gpu>=1 state:up", ["cpu01"]),
+        ("has:docker", ["gpu01"]),
+        ("installed:docker", ["gpu01"]),
+        ("has:git,docker", ["gpu01"]),
+        ("!has:docker", ["gpu02"]),  # not the others: they were never asked
+        ("!has:git,docker", ["gpu02"]),
+        ("has:podman", []),
+        (r'cmd:"test -d \"/data\" && echo true"', ["gpu01"]),
+        (r'gpu>=1 !cmd:"test -d \"/data\" && echo true"', ["gpu02"]),
     ],
 )
 def test_a_where_selects_the_hosts_it_describes(text: str, hosts: list[str]) -> None:
@@ -197,6 +215,56 @@ def test_a_where_selects_the_hosts_it_describes(text: str, hosts: list[str]) -> 
 )
 def test_it_is_known_whether_hosts_must_be_detected_first(text: str, needed: bool) -> None:
     assert parse_where(text, bare_words="exact").needs_facts is needed
+
+
+def test_it_is_known_what_hosts_must_be_asked_and_which_groups_are_named() -> None:
+    where = parse_where('has:docker,git !cmd:"x y" @train - @dbs,gpu01', bare_words="exact")
+
+    assert where.probes == {DOCKER, GIT, Probe("command", "x y")}
+    assert where.group_names == {"train", "dbs"}
+    assert where.needs_facts
+    assert not parse_where("gpu01 @train", bare_words="exact").probes
+
+
+@pytest.mark.parametrize(
+    ("text", "lasting"),
+    [
+        ("gpu01", '"gpu01"'),
+        ("gpu01,db01 mem>4G - cpu01", '"gpu01","db01" mem>4G - "cpu01"'),
+        ("gpu[01-02] @train /x/ db* host:gpu01", "gpu[01-02] @train /x/ db* host:gpu01"),
+        ('"gpu01"', '"gpu01"'),
+        ("", ""),
+    ],
+)
+def test_a_where_can_be_kept_in_words_that_mean_the_same_everywhere(
+    text: str, lasting: str
+) -> None:
+    where = parse_where(text, bare_words="exact")
+
+    assert where.lasting_text == lasting
+    assert select(lasting, "fuzzy") == select(text)
+
+
+@pytest.mark.parametrize("text", ["gp1", "gp1 cpu,d2 mem>4G"])
+def test_what_was_typed_on_a_screen_is_kept_as_it_is(text: str) -> None:
+    assert parse_where(text, bare_words="fuzzy").lasting_text == text
+
+
+@pytest.mark.parametrize(
+    ("output", "yes"),
+    [
+        ("true", True),
+        ("True\n", True),
+        ("a\nb\n TRUE \n\n", True),
+        ("true\nfalse\n", False),
+        ("it is true", False),
+        ("", False),
+        (None, False),
+        (7, False),
+    ],
+)
+def test_a_command_says_true_by_its_last_line(output: object, yes: bool) -> None:
+    assert says_true(output) is yes
 
 
 @pytest.mark.parametrize(
@@ -260,8 +328,11 @@ def test_on_the_command_line_an_unknown_name_is_an_error_that_names_it(
         ("state>up", 1, "expected 'state:'"),
         ("tag:", 1, "a word after"),
         ("memory>1G", 1, "expected one of gpu, vram, mem"),
-        ("has:docker", 1, "not supported yet"),
-        ('cmd:"nvidia-smi -L"', 1, "not supported yet"),
+        ("has:", 1, "a word after 'has:'"),
+        ("has>docker", 1, "expected 'has:'"),
+        ("cmd:true", 1, "in double quotes that prints true"),
+        ('cmd:" "', 1, "in double quotes that prints true"),
+        ('cpu01 cmd:"nvidia-smi', 11, "at the end of the name"),
         ("gpu[1-2]!gpu1", 1, "node set such as"),
     ],
 )
