@@ -135,10 +135,17 @@ def _add_tasks(commands: Commands) -> None:
 def _add_groups(commands: Commands) -> None:
     groups = commands.add_parser("groups", help="named sets of hosts")
     groups.add_argument("--json", action="store_true", help="a list of objects")
+    groups.add_argument("--offline", action="store_true", help="connect to nothing: names only")
     actions = groups.add_subparsers(dest="action", metavar="ACTION")
     add = actions.add_parser("add", help="keep a set of hosts by name")
     add.add_argument("name", metavar="NAME")
     add.add_argument("where", nargs="+", metavar="WHERE")
+    add.add_argument(
+        "--live", action="store_true", help="keep WHERE itself: who is in it changes with the hosts"
+    )
+    rename = actions.add_parser("rename", help="give a group another name")
+    rename.add_argument("old", metavar="OLD")
+    rename.add_argument("new", metavar="NEW")
     remove = actions.add_parser("remove", help="forget a group")
     remove.add_argument("name", metavar="NAME")
 

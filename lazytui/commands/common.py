@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazytui.core.model import HostState
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from lazytui.core.engine import Engine
+    from lazytui.core.groups import Group
+    from lazytui.core.probes import Probe
     from lazytui.core.where import Where
     from lazytui.ssh.config import SSHConfig
     from lazytui.ssh.credentials import Question
@@ -155,13 +158,7 @@ async def select(engine: Engine, words: Sequence[str], *, default_all: bool = Fa
         if default_all:
             return list(engine.runtimes)
         raise UsageError("say where: -w HOSTS, -w @group, or -w '*' for every host")
-    groups = await engine.groups()
-    facts = list(engine.runtimes.values())
-    if where.needs_facts:
-        where.select(facts, groups)  # an unknown name is told before anything is connected
-        await engine.detect()
-        await engine.sample()
-    chosen = where.select(facts, groups)
+    chosen = await engine.select(where)
     if not chosen:
         raise UsageError(f"no host matches {where.text}")
     return chosen
@@ -173,6 +170,40 @@ def parse(words: Sequence[str]) -> Where | None:
 
     text = " ".join(words).strip()
     return parse_where(text, bare_words="exact") if text else None
+
+
+class Listed:
+    """A host of which only the name is known."""
+
+    state = HostState.LISTED
+    info = None
+    metrics = None
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def tags(self) -> tuple[str, ...]:
+        """No tags."""
+        return ()
+
+    def answer(self, probe: Probe) -> None:
+        """It was not asked."""
+
+
+def kept_groups(hosts: Sequence[Listed]) -> list[Group]:
+    """Give the groups, as far as names say who is in them; the journal is only read.
+
+    Args:
+        hosts: all hosts of the ssh config.
+    """
+    from lazytui.core.groups import evaluate
+    from lazytui.core.journal import read_journal
+    from lazytui.core.paths import Paths
+
+    paths = Paths.of_user()
+    with read_journal(paths.journal, paths.spool_dir) as journal:
+        records = journal.groups() if journal else []
+    return evaluate(records, hosts)
 
 
 def print_json(value: Any) -> None:

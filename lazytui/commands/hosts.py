@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
-from lazytui.core.model import HostState
 from lazytui.errors import UsageError
 from lazytui.text import sanitize
 
@@ -120,8 +119,9 @@ def _offline(arguments: argparse.Namespace, config: SSHConfig) -> int:
     options = [config.resolve(entry.alias) for entry in config.entries]
     where = common.parse(arguments.where)
     if where is not None:
-        listed = [_Listed(entry.alias) for entry in config.entries]
-        wanted = set(where.select(listed, _kept_groups()))
+        listed = [common.Listed(entry.alias) for entry in config.entries]
+        groups = {group.name: group.hosts for group in common.kept_groups(listed)}
+        wanted = set(where.select(listed, groups))
         if not wanted:
             raise UsageError(f"no host matches {where.text}")
         options = [option for option in options if option.alias in wanted]
@@ -154,29 +154,3 @@ def _offline(arguments: argparse.Namespace, config: SSHConfig) -> int:
         rows.append([sanitize(text) for text in (option.alias, address, via, places[option.alias])])
     common.print_table(rows)
     return common.OK
-
-
-def _kept_groups() -> dict[str, list[str]]:
-    """The fixed groups, read from the journal without making one."""
-    from lazytui.core.journal import read_journal
-    from lazytui.core.paths import Paths
-
-    paths = Paths.of_user()
-    with read_journal(paths.journal, paths.spool_dir) as journal:
-        groups = journal.groups() if journal else []
-    return {group.name: list(group.hosts or ()) for group in groups}
-
-
-class _Listed:
-    """A host of which only the name is known."""
-
-    state = HostState.LISTED
-    info = None
-    metrics = None
-
-    def __init__(self, host: str) -> None:
-        self.host = host
-
-    def tags(self) -> tuple[str, ...]:
-        """No tags."""
-        return ()

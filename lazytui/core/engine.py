@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Self
 from lazytui.core.arrivals import ArrivalWriter
 from lazytui.core.audit import AuditRecord, Deed
 from lazytui.core.deeds import Deeds
-from lazytui.core.events import EventBus, GroupsChanged, Notice, QuestionsChanged
+from lazytui.core.events import EventBus, Notice, QuestionsChanged
+from lazytui.core.groups import Groups
 from lazytui.core.journal import Journal, owner_alive, owner_me
+from lazytui.core.manager import RuntimeManager
 from lazytui.core.model import HostState, RunRecord
 from lazytui.core.plan import AT_ONCE, Plan, least_busy
 from lazytui.core.runs import Runs
-from lazytui.core.runtime import Runtime
 from lazytui.core.spool import SpoolWriter, remove_spools
 from lazytui.core.stops import StopReport, stop_all
 from lazytui.core.task import CommandSpec, RuntimeTask
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from lazytui.core.history import PastCommand
     from lazytui.core.live_run import LiveRun
     from lazytui.core.paths import Paths
+    from lazytui.core.runtime import Runtime
     from lazytui.core.settings import Settings
-    from lazytui.ssh.config import HostEntry, SSHConfig
+    from lazytui.core.where import Where
+    from lazytui.ssh.config import SSHConfig
     from lazytui.ssh.credentials import Asker, Question
 
 log = logging.getLogger(__name__)
@@ -81,13 +84,11 @@ class Engine:
         self._owner = owner_me()
         self._group = asyncio.TaskGroup()
         self._stack = contextlib.AsyncExitStack()
-        self._supervisors: dict[str, asyncio.Task[None]] = {}
-        self._metrics_interval = 0.0
-        self._persistent = False
-        self.runtimes: dict[str, Runtime] = {
-            entry.alias: self._make_runtime(entry.alias, entry) for entry in config.entries
-        }
-        self._others: dict[str, Runtime] = {}
+        self._asking: asyncio.Task[None] | None = None
+        self.manager = RuntimeManager(
+            config, self._connector, settings, self.events, self._group, self.start_runs
+        )
+        self.kept_groups: Groups
         self._deeds: Deeds
         self.journal: Journal
         self.runs: Runs
@@ -122,6 +123,8 @@ class Engine:
             )
             await self.runs.load()
             self._deeds = Deeds(self.journal, self.events, self.origin)
+            self.kept_groups = Groups(self.journal, self.manager, self.events, self._deeds)
+            await self.kept_groups.load()
             self._stack = stack.pop_all()
         return self
 
@@ -132,7 +135,8 @@ class Engine:
         """Cancel everything in the background and wait until it is gone."""
         await self.runs.goodbye()
         left = self.runs.driven()
-        tasks = [*self._supervisors.values(), *self.runs.drivers()]
+        tasks = [*self.manager.supervisors, *self.runs.drivers()]
+        tasks += [self._asking] if self._asking is not None else []
         for task in tasks:
             task.cancel()
         await self._group.__aexit__(None, None, None)
@@ -140,69 +144,72 @@ class Engine:
 
     # -- hosts
 
+    @property
+    def runtimes(self) -> dict[str, Runtime]:
+        """All hosts of the ssh config, active or not, by alias."""
+        return self.manager.known
+
     def runtime(self, host: str) -> Runtime:
-        """Give the runtime of a host; one that is not in the ssh config is made up for it."""
-        found = self.runtimes.get(host) or self._others.get(host)
-        if found is None:
-            found = self._others[host] = self._make_runtime(host, None)
-        return found
+        """Give the runtime of a host; see :meth:`RuntimeManager.runtime`."""
+        return self.manager.runtime(host)
 
     def connected(self, host: str) -> Runtime:
         """Give the runtime of a host, and see to it that it gets connected."""
-        runtime = self.runtime(host)
-        runtime.persistent = self._persistent
-        if self._metrics_interval:
-            runtime.set_metrics_interval(self._metrics_interval)
-        if host not in self._supervisors:
-            self._supervisors[host] = self._group.create_task(
-                runtime.supervise(), name=f"connection {host}"
-            )
-        return runtime
+        return self.manager.connected(host)
 
     async def detect(self, hosts: Iterable[str] | None = None) -> list[Runtime]:
-        """Connect to hosts, all at once, and wait until each is known as active or inactive.
-
-        Args:
-            hosts: aliases; all of the ssh config by default.
-        """
-        runtimes = [self.connected(host) for host in (self.runtimes if hosts is None else hosts)]
-        await asyncio.gather(*(runtime.wait_settled() for runtime in runtimes))
-        return runtimes
+        """Connect to hosts and wait until each is known; see :meth:`RuntimeManager.detect`."""
+        return await self.manager.detect(hosts)
 
     def watch(self) -> None:
-        """Connect to all hosts, keep them connected, and sample their load, for a screen."""
-        self._persistent = True
-        self.watch_metrics()
-        for host in self.runtimes:
-            self.connected(host)
+        """Connect to all hosts, keep them connected, and know their facts, for a screen."""
+        if not self.manager.watching:
+            self._asking = self._group.create_task(self.kept_groups.keep_asking(), name="queries")
+        self.manager.watch()
 
     def watch_metrics(self) -> None:
         """Sample the load of every connected host from now on."""
-        self._metrics_interval = self.settings.metrics.interval_s
-        for host in self._supervisors:
-            self.runtime(host).set_metrics_interval(self._metrics_interval)
+        self.manager.watch_metrics()
 
     async def sample(self) -> None:
-        """Read the load of every active host once, for filters and placement.
-
-        A host that does not answer in three intervals stays without metrics.
-        """
-        interval = self.settings.metrics.interval_s
-        active = [r for r in self.runtimes.values() if r.state is HostState.ACTIVE]
-        with self.events.subscribe() as events:
-            for runtime in active:
-                runtime.set_metrics_interval(interval)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(3 * interval):
-                    while any(runtime.metrics is None for runtime in active):
-                        await events.drain()
-            for runtime in active:
-                runtime.set_metrics_interval(self._metrics_interval)
+        """Read the load of every active host once; see :meth:`RuntimeManager.sample`."""
+        await self.manager.sample()
 
     async def refresh(self, hosts: Sequence[str] | None = None) -> None:
-        """Try inactive hosts again now."""
-        for host in self.runtimes if hosts is None else hosts:
-            self.connected(host).refresh()
+        """Try inactive hosts again now, and let all be asked again what filters want to know."""
+        self.manager.refresh(hosts)
+
+    async def ask_facts(self, where: Where | None = None) -> None:
+        """Have hosts answer what a WHERE wants to know, also through the groups it names.
+
+        Only connected hosts are asked, and none what it answered in the last minute.
+
+        Args:
+            where: by default the queries of all live groups.
+        """
+        await self.manager.probe(self.kept_groups.probes(where))
+
+    async def learn(self, where: Where | None = None) -> None:
+        """Connect to hosts, if a WHERE needs more than their names, and read all it needs.
+
+        Args:
+            where: by default the queries of all live groups.
+        """
+        if self.kept_groups.needs_facts(where):
+            await self.detect()
+            await self.sample()
+            await self.ask_facts(where)
+
+    async def select(self, where: Where) -> list[str]:
+        """Give the hosts for which a WHERE holds; they are connected and asked where needed.
+
+        Raises:
+            UsageError: it names an unknown host or group.
+        """
+        facts = list(self.runtimes.values())
+        where.select(facts, await self.groups())  # an unknown name is told before connecting
+        await self.learn(where)
+        return where.select(facts, self.kept_groups.members())
 
     # -- runs
 
@@ -252,7 +259,7 @@ class Engine:
             task = RuntimeTask(name).add(task)
         for host in hosts:
             runtime = self.connected(host)
-            if runtime.state is HostState.INACTIVE and self._persistent:
+            if runtime.state is HostState.INACTIVE and self.manager.watching:
                 runtime.refresh()
         runs = await self.runs.submit(task, hosts, origin=self.origin, plan=plan)
         record = runs[0].record
@@ -338,22 +345,25 @@ class Engine:
     # -- groups
 
     async def groups(self) -> dict[str, list[str]]:
-        """Give the fixed groups by name, with their hosts."""
-        return {group.name: list(group.hosts or ()) for group in await self.journal.groups()}
+        """Give the groups by name, with the hosts that are in them now."""
+        await self.kept_groups.load()
+        return self.kept_groups.members()
 
     async def add_group(self, name: str, hosts: Sequence[str], where: str) -> None:
-        """Keep a group by name."""
-        await self.journal.add_group(name, where, list(hosts))
-        self.events.publish(GroupsChanged())
-        await self._deeds.note(Deed.GROUP_CHANGED, f"@{name}", hosts, f"kept: {where}")
+        """Keep fixed hosts by name; see :meth:`Groups.keep`."""
+        await self.kept_groups.keep(name, hosts, where)
+
+    async def add_query(self, name: str, where: str) -> None:
+        """Keep a live group by name; see :meth:`Groups.keep_query`."""
+        await self.kept_groups.keep_query(name, where)
+
+    async def rename_group(self, old: str, new: str) -> None:
+        """Give a group another name; see :meth:`Groups.rename`."""
+        await self.kept_groups.rename(old, new)
 
     async def remove_group(self, name: str) -> bool:
         """Forget a group; False when there is none of that name."""
-        removed = await self.journal.remove_group(name)
-        self.events.publish(GroupsChanged())
-        if removed:
-            await self._deeds.note(Deed.GROUP_CHANGED, f"@{name}", (), "removed")
-        return removed
+        return await self.kept_groups.remove(name)
 
     # -- questions
 
@@ -397,9 +407,6 @@ class Engine:
     def _notice(self, text: str) -> None:
         log.warning("%s", text)
         self.events.publish(Notice(text, "error"))
-
-    def _make_runtime(self, host: str, entry: HostEntry | None) -> Runtime:
-        return Runtime(host, entry, self._connector, self.settings, self.events)
 
 
 def _title(record: RunRecord) -> str:
