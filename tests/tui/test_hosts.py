@@ -9,7 +9,7 @@ from lazytui.core.model import HostState
 from lazytui.errors import LazytuiError
 from lazytui.tui.screens.hosts import HostsScreen
 from lazytui.tui.screens.output import OutputScreen
-from lazytui.tui.screens.tasks import TasksScreen
+from lazytui.tui.screens.task_output import TaskOutputScreen
 from lazytui.tui.widgets.host_table import HostTable
 from tests.tui.fake_engine import FakeEngine, FakeRuntime, lab, up, with_runs
 from tests.tui.seen import row_of, rows, settle, shown, text
@@ -155,49 +155,13 @@ async def test_r_runs_a_command_on_the_current_host_and_shows_its_output(tmp_pat
         assert engine.asked == [("run_command", "uptime", ("gpu01",))]
 
 
-async def test_r_runs_a_command_on_the_marked_hosts_and_shows_the_tasks(tmp_path):
+async def test_r_runs_a_command_on_the_marked_hosts_and_shows_their_output(tmp_path):
     engine = lab(tmp_path)
     async with shown(engine) as pilot:
         await pilot.press("space", "space", "G", "r", *"df", "enter")
-        await settle(pilot, "2 running")
-        assert isinstance(pilot.app.screen, TasksScreen)
+        await settle(pilot, "Tasks ›")
+        assert isinstance(pilot.app.screen, TaskOutputScreen)
         assert engine.asked == [("run_command", "df", ("gpu01", "gpu02"))]
-
-
-async def test_the_prompt_spells_the_target_out_and_warns_of_hosts_that_are_down():
-    async with shown(lab()) as pilot:
-        await pilot.press("asterisk", "r")
-        await settle(pilot, "Run on gpu[01-04],cpu[01-03],bastion,node07,old01,db01")
-        assert "11 hosts" in text(pilot.app)
-        assert "are not up: the run fails there" in text(pilot.app)
-
-
-async def test_the_text_of_the_prompt_survives_escape_but_not_a_run(tmp_path):
-    engine = lab(tmp_path)
-    async with shown(engine) as pilot:
-        await pilot.press("r", *"make te", "escape", "r", *"st", "enter")
-        await settle(pilot, "Tasks › #1 make test")
-        await pilot.press("escape", "r")
-        await settle(pilot, "a shell command")
-        assert engine.asked == [("run_command", "make test", ("gpu01",))]
-
-
-async def test_nothing_runs_without_a_command():
-    engine = lab()
-    async with shown(engine) as pilot:
-        await pilot.press("r", "space", "enter")
-        await settle(pilot, "Run on gpu01")
-        assert engine.asked == []
-
-
-async def test_nobody_who_went_elsewhere_is_called_back_by_a_run(tmp_path):
-    engine = lab(tmp_path)
-    async with shown(engine) as pilot:
-        hosts = pilot.app.screen
-        await pilot.press("2")
-        await hosts._run_command("uptime", ["gpu01"])
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, TasksScreen)
 
 
 async def test_l_shows_the_output_of_the_last_run_of_the_host(tmp_path):

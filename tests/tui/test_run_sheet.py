@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual.events import Paste
 
@@ -13,6 +15,7 @@ from lazytui.tui.app import LazytuiApp
 from lazytui.tui.run_order import Draft, Targets, forecast, in_one_line, order_of
 from lazytui.tui.screens.hosts import HostsScreen
 from lazytui.tui.screens.run_prompt import RunPrompt, ask_run
+from lazytui.tui.screens.tasks import TasksScreen
 from tests.tui.fake_engine import NOW, STOPPED_CLOCK, FakeRuntime, lab, up, with_runs
 from tests.tui.seen import row_of, rows, settle, shown, text
 
@@ -334,6 +337,27 @@ async def test_a_search_that_is_left_by_the_quit_of_the_sheet_keeps_the_command_
         await settle(pilot, "12m ago")
         await pilot.press(*"ls", "ctrl+r", *"make")
         assert pilot.app.screen._form.draft.command == "ls"
+
+
+async def test_nobody_who_went_elsewhere_is_called_back_by_a_run(tmp_path):
+    engine = busy_lab(tmp_path)
+    answered = asyncio.Event()
+    run_at_once = engine.run_command
+
+    async def run_slowly(*words, **options):
+        await answered.wait()
+        return await run_at_once(*words, **options)
+
+    engine.run_command = run_slowly
+    async with shown(engine) as pilot:
+        await opened(pilot, ["gpu02"], "df")
+        await pilot.press("enter", "2")
+        await pilot.pause()
+        answered.set()
+        await pilot.app.workers.wait_for_complete(
+            [worker for worker in pilot.app.workers if worker.group == "intent"]
+        )
+        assert isinstance(pilot.app.screen, TasksScreen)
 
 
 # --- small and odd ---------------------------------------------------------------------------
