@@ -28,7 +28,7 @@ REGROUP_S = 0.25
 _SMALL_BYTES = 1024 * 1024  # outputs up to it are read many at a time
 _SMALL_AT_ONCE = 40
 _LINES_AT_ONCE = 200
-_COMPARED_AT_ONCE = 50
+_COMPARED_AT_ONCE = 10  # a few milliseconds
 
 _Pair = tuple[bytes, bytes, bytes, bytes]
 
@@ -90,7 +90,6 @@ class OutcomeReader:
                 await self._wake.wait()
                 self._wake.clear()
                 await self._read_last_lines()
-                self._on_news(self.compared())
                 await self._read_outputs()
                 await self._compare()
                 await asyncio.sleep(REGROUP_S)
@@ -136,6 +135,8 @@ class OutcomeReader:
         while unread := self._outcomes.unread():
             small = [record for record in unread if record.run_id not in self._large]
             some = small[:_SMALL_AT_ONCE] or unread[:1]
+            if not small:
+                self._on_news(self.compared())  # a large one may take seconds
             outputs = await asyncio.to_thread(
                 _read_outputs, some, is_small=bool(small), is_over=self._is_over.is_set
             )
@@ -151,13 +152,16 @@ class OutcomeReader:
 
     async def _compare(self) -> None:
         """Compare what was not compared yet, the biggest groups first."""
-        while missing := self._not_compared()[:_COMPARED_AT_ONCE]:
-            found = await asyncio.to_thread(_differences, [pair[1:] for pair in missing])
-            for (pair, _, _), differs in zip(missing, found, strict=True):
-                self._differences[pair] = differs
+        missing = self._not_compared()
+        for start in range(0, len(missing), _COMPARED_AT_ONCE):
             if self._wake.is_set():
-                break  # there is something newer to show first
-        self._on_news(self.compared())
+                return  # there is something newer to show first
+            some = missing[start : start + _COMPARED_AT_ONCE]
+            found = await asyncio.to_thread(_differences, [pair[1:] for pair in some])
+            for (pair, _, _), differs in zip(some, found, strict=True):
+                self._differences[pair] = differs
+        if missing:
+            self._on_news(self.compared())
 
     def _not_compared(self) -> list[tuple[_Pair, Output, Output]]:
         missing = []

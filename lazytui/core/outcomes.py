@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lazytui.core.model import RunState
@@ -31,23 +32,29 @@ class Kind(StrEnum):
     QUEUED = "queued"
 
 
-@dataclass(frozen=True, slots=True)
+_ORDER = {kind: place for place, kind in enumerate(Kind)}
+
+
+@dataclass(frozen=True)  # not slots: the name is found when it is asked for, and kept
 class Outcome:
     """Runs of one task with which it went alike.
 
     Args:
         kind: what there is to say.
         records: the runs, in the order of the task.
-        name: their hosts as a folded node set.
         output: what all of them wrote, as the first one has it; None until they ended.
         live_line: the last line of all of them while they run.
     """
 
     kind: Kind
     records: tuple[RunRecord, ...]
-    name: str
     output: Output | None = None
     live_line: str = ""
+
+    @cached_property
+    def name(self) -> str:
+        """The hosts as a folded node set; with a thousand of them it takes milliseconds."""
+        return fold(self.hosts)
 
     @property
     def first(self) -> RunRecord:
@@ -60,43 +67,56 @@ class Outcome:
         return [record.host for record in self.records]
 
 
+_Key = tuple[Kind, "Hashable"]
+
+
 class Outcomes:
     """The runs of one task, grouped by how it went with them."""
 
     def __init__(self) -> None:
         self._records: dict[str, RunRecord] = {}
+        self._keys: dict[str, _Key] = {}  # what makes runs alike
+        self._unread: dict[str, RunRecord] = {}
         self._outputs: dict[str, Output] = {}
         self._texts: dict[bytes, Output] = {}  # one copy of each distinct output
         self._live_lines: dict[str, str] = {}
-        self._names: dict[tuple[str, ...], str] = {}
+        self._made: dict[tuple[Kind, str], Outcome] = {}
 
     @property
     def records(self) -> Sequence[RunRecord]:
         """The runs in the order of the task."""
         return list(self._records.values())
 
+    def get(self, run_id: str) -> RunRecord | None:
+        """Give one run; None when it is not of this task."""
+        return self._records.get(run_id)
+
     def put(self, record: RunRecord) -> None:
         """Take a run as it is now."""
+        if self._records.get(record.run_id) is record:
+            return
         self._records[record.run_id] = record
+        if record.state.is_final and record.run_id not in self._outputs:
+            self._unread[record.run_id] = record
+        self._keys[record.run_id] = self._key(record)
 
     def take_output(self, run_id: str, output: Output) -> None:
         """Take what a run that has ended wrote."""
-        self._outputs[run_id] = self._texts.setdefault(output.digest, output)
-        if output.masked != self._outputs[run_id].masked:
-            self._outputs[run_id] = output  # the same text on a host whose name is in it
+        known = self._texts.setdefault(output.digest, output)
+        # The same text may have been read on a host whose name is in it.
+        self._outputs[run_id] = known if known.masked == output.masked else output
+        self._unread.pop(run_id, None)
         self._live_lines.pop(run_id, None)
+        self._keys[run_id] = self._key(self._records[run_id])
 
     def take_live_line(self, run_id: str, line: str) -> None:
         """Take the last line of a run that goes on."""
         self._live_lines[run_id] = line
+        self._keys[run_id] = self._key(self._records[run_id])
 
     def unread(self) -> list[RunRecord]:
         """Give the runs that have ended and whose output is not known yet."""
-        return [
-            record
-            for run_id, record in self._records.items()
-            if record.state.is_final and run_id not in self._outputs
-        ]
+        return list(self._unread.values())
 
     def counts(self) -> Counter[str]:
         """Count the runs by what became of them: a state, or ``not reached``."""
@@ -107,24 +127,25 @@ class Outcomes:
 
     def outcomes(self) -> list[Outcome]:
         """Group the runs: what ended first, the biggest group first of all."""
-        piles: dict[tuple[Kind, Hashable], list[RunRecord]] = {}
-        for record in self._records.values():
-            piles.setdefault(self._key(record), []).append(record)
+        piles: dict[_Key, list[RunRecord]] = {}
+        for run_id, key in self._keys.items():
+            piles.setdefault(key, []).append(self._records[run_id])
         joined = self._join_same_text(piles)
-        kinds = list(Kind)
-        joined.sort(key=lambda pile: (kinds.index(pile[0]), -len(pile[1])))
-        names, self._names = self._names, {}
+        joined.sort(key=lambda pile: (_ORDER[pile[0]], -len(pile[1])))
+        made, self._made = self._made, {}
         outcomes = []
         for kind, records in joined:
-            hosts = tuple(record.host for record in records)
-            name = self._names[hosts] = names.get(hosts) or fold(hosts)
             first = records[0].run_id
             output = self._outputs.get(first) if kind is Kind.ENDED else None
             live_line = self._live_lines.get(first, "") if kind is Kind.RUNNING else ""
-            outcomes.append(Outcome(kind, tuple(records), name, output, live_line))
+            outcome = Outcome(kind, tuple(records), output, live_line)
+            known = made.get((kind, first))
+            outcome = known if known == outcome and known else outcome
+            self._made[kind, first] = outcome
+            outcomes.append(outcome)
         return outcomes
 
-    def _key(self, record: RunRecord) -> tuple[Kind, Hashable]:
+    def _key(self, record: RunRecord) -> _Key:
         """Say what makes runs alike."""
         if record.state is RunState.QUEUED:
             return Kind.QUEUED, record.reason
@@ -138,7 +159,7 @@ class Outcomes:
         return Kind.ENDED, (_end(record), output.masked)
 
     def _join_same_text(
-        self, piles: dict[tuple[Kind, Hashable], list[RunRecord]]
+        self, piles: dict[_Key, list[RunRecord]]
     ) -> list[tuple[Kind, list[RunRecord]]]:
         """Join piles that differ only because a host's name is a word of a text equal on all.
 
@@ -147,7 +168,7 @@ class Outcomes:
         """
         joined: list[tuple[Kind, list[RunRecord]]] = []
         place_of: dict[Hashable, int] = {}
-        order = {run_id: place for place, run_id in enumerate(self._records)}
+        order: dict[str, int] = {}
         for (kind, _), records in piles.items():
             texts = {self._outputs[r.run_id].digest for r in records} if kind is Kind.ENDED else ()
             if len(texts) == 1:
@@ -155,6 +176,7 @@ class Outcomes:
                 if key in place_of:
                     _, known = joined[place_of[key]]
                     known.extend(records)
+                    order = order or {run_id: n for n, run_id in enumerate(self._records)}
                     known.sort(key=lambda record: order[record.run_id])
                     continue
                 place_of[key] = len(joined)

@@ -36,7 +36,7 @@ def test_a_folder_has_one_file_for_each_host(tmp_path: Path) -> None:
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     run = record(tmp_path, "a", b"x\n")
-    outcome = Outcome(Kind.ENDED, (run,), "a")
+    outcome = Outcome(Kind.ENDED, (run,))
 
     folders = [save_folder(tmp_path / "task-7", [run]).name for _ in range(3)]
     files = [save_gathered(tmp_path / "task-7", [outcome]).name for _ in range(3)]
@@ -61,8 +61,8 @@ def test_a_gathered_file_has_each_output_under_its_hosts(tmp_path: Path) -> None
     failed = record(tmp_path, "c", None)
     failed = replace(failed, state=RunState.FAILED, exit_status=None, reason="no\nanswer")
     outcomes = [
-        Outcome(Kind.ENDED, (one, one), "a,b"),
-        Outcome(Kind.NOT_REACHED, (failed,), "c"),
+        Outcome(Kind.ENDED, (one, replace(one, host="b"))),
+        Outcome(Kind.NOT_REACHED, (failed,)),
     ]
 
     path = save_gathered(tmp_path / "task-7", outcomes)

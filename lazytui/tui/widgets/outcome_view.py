@@ -70,6 +70,11 @@ class OutcomeView(PieceView):
         return [compared.outcome for compared in self._compared]
 
     @property
+    def outcome_count(self) -> int:
+        """How many outcomes there are."""
+        return len(self._compared)
+
+    @property
     def current(self) -> Outcome | None:
         """The outcome under the cursor."""
         return self._compared[self._cursor].outcome if self._compared else None
@@ -115,7 +120,7 @@ class OutcomeView(PieceView):
     def level(self, outcome: Outcome) -> Level:
         """Say how much of an outcome is shown: much of the only one, some of one of many."""
         usual = Level.OPEN if len(self._compared) == 1 else Level.CLIPPED
-        return self._levels.get(identity(outcome), usual)
+        return self._levels.get(identity(outcome), usual) if self._levels else usual
 
     def show_more(self) -> None:
         """Show more of the current output."""
