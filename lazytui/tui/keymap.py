@@ -178,6 +178,7 @@ KEYMAP: tuple[Key, ...] = (
     ),
     Key("follow", ("f",), "follow", "Follow the end as lines come, or stay", "outcomes", bar=True),
     Key("stop", ("x",), "stop", "Stop what still runs: choose a signal", "outcomes", bar=True),
+    Key("kill", ("X",), "kill", "Kill what still runs, after a question", "outcomes"),
     Key("save", ("S",), "save", "Save the output of all hosts", "outcomes", bar=True),
     Key("copy", ("y",), "copy", "Copy the hosts of this group", "outcomes", bar=True),
     Key("show-more", ("right",), "more", "Show more lines of this group", "outcomes"),

@@ -265,11 +265,28 @@ async def test_x_stops_what_runs_and_only_that(tmp_path):
     running = list(engine.runs.by_id.values())[-1]
     async with task_shown(engine, until="▸ running") as pilot:
         await pilot.press("x")
-        await settle(pilot, "Stop #42")
+        await settle(pilot, "Stop #42 on gpu05?")
         await pilot.press("t")
         await settle(pilot, "1 line differs")
         await pilot.pause()
         assert engine.asked == [("stop_run", running.run_id, "TERM")]
+
+
+async def test_capital_x_kills_after_a_question(tmp_path):
+    engine = driver_task(tmp_path)
+    running = list(engine.runs.by_id.values())[-1]
+    async with task_shown(engine, until="▸ running") as pilot:
+        await pilot.press("X")
+        await settle(pilot, "Kill #42 on gpu05 now?")
+        await pilot.press("escape")
+        await settle(pilot, "1 line differs")
+        assert engine.asked == []
+        await pilot.press("X")
+        await settle(pilot, "Kill #42 on gpu05 now?")
+        await pilot.press("y")
+        await settle(pilot, "1 line differs")
+        await pilot.pause()
+        assert engine.asked == [("stop_run", running.run_id, "KILL")]
 
 
 async def test_nothing_that_runs_nothing_to_stop(tmp_path):

@@ -14,11 +14,10 @@ from lazytui.core.saving import save_folder, save_gathered
 from lazytui.text import sanitize
 from lazytui.tui.clipboard import copy
 from lazytui.tui.keymap import bindings
-from lazytui.tui.screens.base import EngineScreen
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.output import OutputScreen
 from lazytui.tui.screens.run_prompt import ask_run
-from lazytui.tui.screens.stop_menu import SIGNALS
+from lazytui.tui.screens.stopping import Stopping
 from lazytui.tui.widgets.bars import Bar
 from lazytui.tui.widgets.cells import Piece
 from lazytui.tui.widgets.merged_view import MergedView
@@ -48,7 +47,7 @@ class Mode(StrEnum):
     PER_HOST = "per host"
 
 
-class TaskOutputScreen(EngineScreen):
+class TaskOutputScreen(Stopping):
     """What a task wrote on its hosts, with counts above.
 
     Follows the runs of the task and the growth of their spools.
@@ -114,8 +113,7 @@ class TaskOutputScreen(EngineScreen):
         """Take runs that changed and outputs that grew; they are shown in a moment."""
         if changes.runs:
             self._take_changed(changes.runs)
-        known = {record.run_id: record for record in self.records}
-        grown = [known[run_id] for run_id in changes.output if run_id in known]
+        grown = [record for id_ in changes.output if (record := self._outcomes.get(id_))]
         self.merged.grew(record.run_id for record in grown)
         if changes.runs or grown:
             self._reader.look(grown)
@@ -134,6 +132,7 @@ class TaskOutputScreen(EngineScreen):
     def _show_outcomes(self, compared: Sequence[Compared]) -> None:
         if self.is_mounted:
             self.grouped.show(compared)
+            self._show_surroundings()
 
     def _show_surroundings(self) -> None:
         records = self.records
@@ -147,6 +146,9 @@ class TaskOutputScreen(EngineScreen):
         self._counts.show(
             (count_pieces(self._outcomes.counts()), [variety_piece(self.grouped.outcomes)])
         )
+        self._show_place()
+
+    def _show_place(self) -> None:
         self._status.show((self._mode_pieces(), self._place_pieces()))
         self.show_keys()
 
@@ -160,7 +162,7 @@ class TaskOutputScreen(EngineScreen):
 
     def _place_pieces(self) -> list[Piece]:
         if self._mode is Mode.GROUPED:
-            total = len(self.grouped.outcomes)
+            total = self.grouped.outcome_count
             return [Piece(f"{self.grouped.cursor + 1} of {total}" if total else "", "quiet")]
         left_out = self.merged.skipped_text
         follow = self.merged.follow
@@ -171,11 +173,11 @@ class TaskOutputScreen(EngineScreen):
 
     def on_outcome_view_cursor_moved(self) -> None:
         """Say where the cursor is, and what can be done there."""
-        self._show_surroundings()
+        self._show_place()
 
     def on_merged_view_follow_changed(self) -> None:
         """Say whether the text follows."""
-        self._show_surroundings()
+        self._show_place()
 
     # Keys
 
@@ -192,8 +194,8 @@ class TaskOutputScreen(EngineScreen):
                 return current is not None and current.kind is Kind.ENDED
             case "follow":
                 return not is_grouped
-            case "stop":
-                return bool(self._alive())
+            case "stop" | "kill":
+                return not all(record.state.is_final for record in self.records)
             case _:
                 return True
 
@@ -219,7 +221,7 @@ class TaskOutputScreen(EngineScreen):
         self.grouped.display = mode is Mode.GROUPED
         self.merged.display = mode is Mode.MERGED
         (self.grouped if mode is Mode.GROUPED else self.merged).focus()
-        self._show_surroundings()
+        self._show_place()
 
     def action_follow(self) -> None:
         """Stay at the end as lines come, or stop it."""
@@ -253,32 +255,13 @@ class TaskOutputScreen(EngineScreen):
             said = copy(self.app, current.name)
             self.notify(f"{sanitize(current.name, max_chars=60)}: {said}", markup=False)
 
-    def _alive(self) -> list[RunRecord]:
-        return [record for record in self.records if not record.state.is_final]
-
     def action_stop(self) -> None:
         """Ask how to stop what still runs."""
-        running = self._alive()
-        if not running:
-            return
-        hosts = "1 host" if len(running) == 1 else f"{len(running)} hosts"
+        self.ask_to_stop(*self.records)
 
-        def decided(choice: str | None) -> None:
-            if choice is not None:
-                self.intend(self._stop(SIGNALS[choice][0]), "stop")
-
-        choices = [(key, text) for key, (_, text) in SIGNALS.items()]
-        title = f"Stop #{self.task_id} on {hosts}?"
-        self.open(ChoiceScreen(title, (running[0].command,), choices, start=0), decided)
-
-    async def _stop(self, signal: str) -> None:
-        running = self._alive()
-        stops = (self.engine.stop_run(record.run_id, signal) for record in running)
-        answers = await asyncio.gather(*stops, return_exceptions=True)
-        for record, answer in zip(running, answers, strict=True):
-            if isinstance(answer, BaseException):
-                text = f"{record.host}: {answer}"
-                self.notify(sanitize(text), severity="error", markup=False)
+    def action_kill(self) -> None:
+        """Ask whether to kill what still runs."""
+        self.ask_to_kill(*self.records)
 
     def action_save(self) -> None:
         """Ask in what form to save the outputs."""
