@@ -110,7 +110,10 @@ class ArrivalWriter:
         return early
 
     def _append(self, run_id: str, size: int, at: float) -> bool:
-        path = times_path(self._folder / f"{run_id}.log")
+        spool = self._folder / f"{run_id}.log"
+        if not spool.exists():
+            return True  # forgotten meanwhile
+        path = times_path(spool)
         written = self._written.pop(run_id, None) or _Written(_whole_records(path), 0.0)
         while len(self._written) >= _KEPT_RUNS:
             del self._written[next(iter(self._written))]

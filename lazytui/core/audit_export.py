@@ -20,7 +20,7 @@ JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 
 def matches(record: AuditRecord, words: Iterable[str]) -> bool:
     """Whether each word is somewhere in a line, in any case; one with ``!`` before it is not."""
-    line = " ".join((record.who, record.what, record.subject, record.where, record.result))
+    line = f"{record.who} {record.what} {record.subject} {record.where} {record.result}"
     folded = line.casefold()
     return all(
         (word[1:].casefold() not in folded) if word[:1] == "!" and word[1:] else
@@ -62,7 +62,8 @@ def _json_line(record: AuditRecord) -> str:
 
 def _text_line(record: AuditRecord) -> str:
     fields = (record.who, record.what, record.subject, record.where, record.result)
-    return "  ".join([_iso(record.at), *(sanitize(field) or "-" for field in fields)])
+    told = "  ".join(sanitize(field) or "-" for field in fields)
+    return f"{_iso(record.at)}  {told}"
 
 
 def _iso(at: float) -> str:

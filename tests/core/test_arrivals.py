@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,13 @@ from lazytui.core.arrivals import RECORD, ArrivalTimes, ArrivalWriter, times_pat
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+
+@pytest.fixture(autouse=True)
+def spool(tmp_path: Path) -> Path:
+    """The spool whose times are kept."""
+    path = tmp_path / "run.log"
+    path.touch()
+    return path
 
 
 class Clock:
@@ -128,3 +135,11 @@ def test_new_records_are_read_on(tmp_path: Path) -> None:
     times.refresh()
 
     assert (times.at(5), times.at(15)) == (1.0, 2.0)
+
+
+async def test_an_output_that_was_forgotten_gets_no_times(tmp_path: Path, spool: Path) -> None:
+    async with ArrivalWriter(tmp_path) as writer:
+        writer.note("run", 1)
+        spool.unlink()
+
+    assert list(tmp_path.iterdir()) == []

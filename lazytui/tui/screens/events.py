@@ -76,7 +76,7 @@ class EventsScreen(EngineScreen):
         self._stale = False
         self._show()
         self.app.run_worker(
-            self._read(), name="events", group="audit", exclusive=True, exit_on_error=False
+            self._read, name="events", group="audit", exclusive=True, exit_on_error=False
         )
 
     def tick(self) -> None:

@@ -95,7 +95,7 @@ class TasksScreen(Stopping):
         self._progress.keep(alive)
         for run_id, record in alive.items():
             self._progress.grew(run_id, record.spool)
-        self.app.run_worker(self._read_groups(), name="groups", group="groups", exit_on_error=False)
+        self.app.run_worker(self._read_groups, name="groups", group="groups", exit_on_error=False)
         self._read_progress()
         self._show()
 
@@ -124,7 +124,7 @@ class TasksScreen(Stopping):
     def _read_progress(self) -> None:
         if self._reading is None or self._reading.is_finished:
             self._reading = self.app.run_worker(
-                self._progress_read(), name="progress", group="progress", exit_on_error=False
+                self._progress_read, name="progress", group="progress", exit_on_error=False
             )
 
     async def _progress_read(self) -> None:
