@@ -112,6 +112,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("cursor-down", ("down",), "down", "Down in the list", "filter", bar=True),
     Key("cursor-up", ("up",), "up", "Up in the list", "filter", bar=True),
     # One host
+    Key("tab-prev", ("left_square_bracket", "left"), "tab before", "Tab before", "host"),
     Key(
         "tab-next",
         ("right_square_bracket", "right", "tab"),
@@ -120,7 +121,6 @@ KEYMAP: tuple[Key, ...] = (
         "host",
         bar=True,
     ),
-    Key("tab-prev", ("left_square_bracket", "left"), "tab before", "Tab before", "host", bar=True),
     Key("run", ("r",), "run", "Run a command on this host", "host", bar=True),
     Key("logs", ("l", "enter"), "output", "Output of this run, or of the last", "host", bar=True),
     Key("refresh", ("R",), "try now", "Try this host again now", "host", bar=True),

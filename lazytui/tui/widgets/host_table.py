@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lazytui.tui.context import Clock, RuntimeView
 
 # Cells of the name: squeezed at worst, for several hosts in one row, and before it is cut.
-NAME_LEAST, NAME_AIRY, NAME_MOST = 8, 14, 40
+NAME_LEAST, NAME_FOLD, NAME_MOST = 8, 16, 40
 
 METRIC_COLUMNS = (
     Column("spark", "cpu", 5, drop=4, grow_to=16),
@@ -194,7 +194,7 @@ class HostTable(LineTable):
         """Give the name what it needs, within limits; metrics go before it is cut too short."""
         longest = max((cell_len(sanitize(key)) for key in self._hosts), default=0)
         shared = max((cell_len(self.names_of(f)) + 2 for f in self._folds.values()), default=0)
-        name = max(NAME_LEAST, min(longest, 16 if cells < 96 else 24), min(shared, NAME_AIRY))
+        name = max(NAME_LEAST, min(longest, 16 if cells < 96 else 24), min(shared, NAME_FOLD))
         columns = (
             Column("host", "host", name, grow_to=max(name, min(longest, NAME_MOST))),
             Column("state", "state", 12),
