@@ -122,7 +122,7 @@ async def test_a_terminal_of_40x10_still_shows_names_and_states():
         (60, "host state cpu mem gpu free"),
         (80, "host state cpu mem gpu free vram disk tasks"),
         (100, "host state cpu mem gpu free"),
-        (130, "host state cpu mem gpu free vram disk tasks"),
+        (130, "host state cpu mem gpu free use vram disk tasks"),
         (200, "host state cpu mem gpu free use vram disk load ↓ net ↑ net tasks"),
     ],
 )
