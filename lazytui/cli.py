@@ -110,7 +110,17 @@ def _add_run(commands: Commands) -> None:
     run.add_argument("-b", dest="gather", action="store_true", help="gather equal outputs")
     run.add_argument("--json", action="store_true", help="one object a line, as they finish")
     run.add_argument("--detach", action="store_true", help="leave when it has started")
-    run.add_argument("--least-busy", action="store_true", help="on the least busy of them only")
+    way = run.add_mutually_exclusive_group()
+    way.add_argument("--least-busy", action="store_true", help="on the least busy of them only")
+    way.add_argument("--batch", type=int, metavar="N", help="N hosts at a time (all at once)")
+    way.add_argument(
+        "--one-at-a-time", dest="batch", action="store_const", const=1, help="as --batch 1"
+    )
+    run.add_argument("--stop-on-failure", action="store_true", help="after a failure start no more")
+    run.add_argument(
+        "--timeout", metavar="T", help="end each run after 30s, 5m, 2h: INT, then KILL"
+    )
+    run.add_argument("--dry-run", action="store_true", help="tell what would run where, only")
     run.add_argument("--maxrc", action="store_true", help="exit with the highest remote code")
     run.add_argument("--cwd", metavar="DIR", help="directory on the hosts (the home)")
     run.add_argument(

@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
+from lazytui.commands.dry_run import dry_run
 from lazytui.core.events import Notice
 from lazytui.core.gather import Gather, render
 from lazytui.core.model import RunState
+from lazytui.core.plan import Plan, least_busy, read_environment, read_seconds
 from lazytui.core.task import CommandSpec
+from lazytui.core.turns import WAITS
 from lazytui.errors import UsageError
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lazytui.core.engine import Engine
     from lazytui.core.events import Event
@@ -39,25 +42,37 @@ def run(arguments: argparse.Namespace) -> int:
     spec = CommandSpec(
         " ".join(words),
         cwd=arguments.cwd,
-        env=_environment(arguments.env),
+        env=read_environment(arguments.env),
         tty=arguments.tty,
     )
     if not spec.command.strip():
         raise UsageError("nothing to run: lazytui run -w HOSTS -- COMMAND")
-    return asyncio.run(_run(arguments, spec))
+    return asyncio.run(_run(arguments, spec, _plan(arguments)))
 
 
-async def _run(arguments: argparse.Namespace, spec: CommandSpec) -> int:
+def _plan(arguments: argparse.Namespace) -> Plan:
+    timeout_s = read_seconds(arguments.timeout or "")
+    if arguments.detach and timeout_s is not None:
+        raise UsageError("with --detach nobody is left to end it: use -- timeout T CMD")
+    if arguments.batch is not None and arguments.batch < 1:
+        raise UsageError(f"--batch takes 1 or more, not {arguments.batch}")
+    return Plan(arguments.batch or 0, arguments.stop_on_failure, timeout_s)
+
+
+async def _run(arguments: argparse.Namespace, spec: CommandSpec, plan: Plan) -> int:
     async with common.engine(arguments) as engine:
         hosts = await common.select(engine, arguments.where, default_all=arguments.least_busy)
         if arguments.least_busy:
             await engine.detect(hosts)
             await engine.sample()
-            hosts = [engine.least_busy(hosts).host]
-            common.say(f"least busy: {hosts[0]}")
+            chosen = least_busy(map(engine.runtime, hosts))
+            common.say(f"least busy: {chosen.host} ({chosen.why})")
+            hosts = [chosen.host]
+        if arguments.dry_run:
+            return await dry_run(engine, hosts, plan, as_json=arguments.json)
         # Caught from here on, as a run left in the journal is started by who comes next.
         with _ctrl_c() as interrupted:
-            runs = await engine.start_runs(spec, hosts)
+            runs = await engine.start_runs(spec, hosts, plan=plan)
             if arguments.detach:
                 return await _detach(engine, arguments, runs, interrupted)
             show = _shown_by(arguments, hosts)
@@ -133,7 +148,7 @@ async def _watch(
                     if record.state.is_final:
                         over.add(run_id)
                         show.ended(record)
-                    elif record.reason:
+                    elif record.reason and not record.reason.startswith(WAITS):
                         _tell(notices, [Notice(f"{record.host}: {record.reason}")])
         finally:
             asked.cancel()
@@ -294,13 +309,3 @@ def _shown_by(arguments: argparse.Namespace, hosts: Sequence[str]) -> _Shown:
     if arguments.gather:
         return _Gathered(hosts)
     return _Live(prefixed=len(hosts) > 1)
-
-
-def _environment(pairs: Sequence[str]) -> Mapping[str, str]:
-    environment = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.replace("_", "a").isalnum() or name[0].isdigit():
-            raise UsageError(f"--env takes NAME=VALUE, not {pair!r}")
-        environment[name] = value
-    return environment
