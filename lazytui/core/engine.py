@@ -31,6 +31,7 @@ from lazytui.ssh.connector import Connector
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from lazytui.core.groups import Group
     from lazytui.core.history import PastCommand
     from lazytui.core.live_run import LiveRun
     from lazytui.core.paths import Paths
@@ -348,6 +349,10 @@ class Engine:
         """Give the groups by name, with the hosts that are in them now."""
         await self.kept_groups.load()
         return self.kept_groups.members()
+
+    def groups_now(self) -> list[Group]:
+        """Give the groups read last, with the members they have at this moment."""
+        return self.kept_groups.now()
 
     async def add_group(self, name: str, hosts: Sequence[str], where: str) -> None:
         """Keep fixed hosts by name; see :meth:`Groups.keep`."""

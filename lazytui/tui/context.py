@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
     from lazytui.core.audit import AuditRecord
     from lazytui.core.events import EventBus
+    from lazytui.core.groups import Group
     from lazytui.core.history import PastCommand
     from lazytui.core.model import HostState, Metrics, RunRecord, RuntimeInfo
     from lazytui.core.plan import Plan
+    from lazytui.core.probes import Probe
     from lazytui.core.stops import StopReport
+    from lazytui.core.where import Where
     from lazytui.tui.run_order import Draft
 
 
@@ -93,6 +96,9 @@ class RuntimeView(Protocol):
     def tags(self) -> Sequence[str]:
         """Give the tags the user gave it."""
 
+    def answer(self, probe: Probe) -> bool | None:
+        """Give what it answered to a question of a filter; None while that is not known."""
+
     def next_try_s(self) -> float | None:
         """Seconds until the engine tries to connect again; None when it will not by itself."""
 
@@ -144,7 +150,25 @@ class EngineView(Protocol):
     def config(self) -> ConfigView: ...
 
     async def groups(self) -> Mapping[str, Sequence[str]]:
-        """Give the members of each group by its name."""
+        """Read the groups that are kept; gives the members of each by its name."""
+
+    def groups_now(self) -> Sequence[Group]:
+        """Give the groups read last, with the members they have at this moment."""
+
+    async def add_group(self, name: str, hosts: Sequence[str], where: str) -> object:
+        """Keep fixed hosts by name."""
+
+    async def add_query(self, name: str, where: str) -> object:
+        """Keep a live group by name."""
+
+    async def rename_group(self, old: str, new: str) -> object:
+        """Give a group another name, also in the queries that speak of it."""
+
+    async def remove_group(self, name: str) -> object:
+        """Forget a group."""
+
+    async def ask_facts(self, where: Where) -> object:
+        """Have hosts answer what a filter wants to know, unless they have lately."""
 
     async def run_command(
         self,

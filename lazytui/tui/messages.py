@@ -9,6 +9,7 @@ from textual.message import Message
 
 from lazytui.core.events import (
     AuditChanged,
+    GroupsChanged,
     OutputGrew,
     QuestionsChanged,
     RunChanged,
@@ -31,6 +32,7 @@ class Changes:
         output: the new sizes of spools in bytes, by run.
         questions: questions came or went.
         audit: somebody did something.
+        groups: a group was added, changed or removed.
     """
 
     hosts: frozenset[str]
@@ -38,6 +40,7 @@ class Changes:
     output: Mapping[str, int]
     questions: bool
     audit: bool = False
+    groups: bool = False
 
 
 class EngineChanged(Message, bubble=False):
@@ -55,6 +58,7 @@ def changes_in(events: Iterable[Event]) -> Changes:
     output: dict[str, int] = {}
     questions = False
     audit = False
+    groups = False
     for event in events:
         match event:
             case RuntimeChanged(host):
@@ -67,6 +71,8 @@ def changes_in(events: Iterable[Event]) -> Changes:
                 questions = True
             case AuditChanged():
                 audit = True
+            case GroupsChanged():
+                groups = True
             case _:
-                pass  # groups have no screen yet; notices are the app's own
-    return Changes(frozenset(hosts), frozenset(runs), output, questions, audit)
+                pass  # notices are the app's own
+    return Changes(frozenset(hosts), frozenset(runs), output, questions, audit, groups)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from lazytui.core.events import EventBus, OutputGrew, QuestionsChanged, RunChanged, RuntimeChanged
+from lazytui.core.events import (
+    EventBus,
+    GroupsChanged,
+    OutputGrew,
+    QuestionsChanged,
+    RunChanged,
+    RuntimeChanged,
+)
+from lazytui.core.groups import Group, evaluate, group_name
+from lazytui.core.journal_db import GroupRecord
 from lazytui.core.model import (
     GpuMetrics,
     HostState,
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
 
     from lazytui.core.audit import AuditRecord
     from lazytui.core.history import PastCommand
+    from lazytui.core.probes import Probe
+    from lazytui.core.where import Where
 
 GIB = 1 << 30
 NOW = 1_000_000.0  # both clocks of the tests stand still here
@@ -63,9 +74,13 @@ class FakeRuntime:
     attempts: int = 0
     jumps: Sequence[str] = ()
     log: Sequence[str] = ()
+    answers: dict[Probe, bool] = field(default_factory=dict)
 
     def tags(self) -> Sequence[str]:
         return ()
+
+    def answer(self, probe: Probe) -> bool | None:
+        return self.answers.get(probe)
 
     def next_try_s(self) -> float | None:
         return self.next_s
@@ -113,11 +128,46 @@ class FakeEngine:
     past: list[PastCommand] = field(default_factory=list)
     config: FakeConfig = FakeConfig()
     members: dict[str, list[str]] = field(default_factory=dict)
+    queries: dict[str, str] = field(default_factory=dict)
 
     # What the screens ask
 
     async def groups(self) -> dict[str, list[str]]:
-        return self.members
+        return {group.name: list(group.hosts) for group in self.groups_now()}
+
+    def groups_now(self) -> list[Group]:
+        records = [GroupRecord(name, "", tuple(m), NOW) for name, m in self.members.items()]
+        records += [GroupRecord(name, where, None, NOW) for name, where in self.queries.items()]
+        records.sort(key=lambda record: record.name)
+        return evaluate(records, list(self.runtimes.values()))
+
+    async def add_group(self, name: str, hosts: Sequence[str], where: str) -> None:
+        self.asked.append(("add_group", name, tuple(hosts), where))
+        self.members[group_name(name)] = list(hosts)
+        self.queries.pop(name, None)
+        self.events.publish(GroupsChanged())
+
+    async def add_query(self, name: str, where: str) -> None:
+        self.asked.append(("add_query", name, where))
+        self.queries[group_name(name)] = where
+        self.members.pop(name, None)
+        self.events.publish(GroupsChanged())
+
+    async def rename_group(self, old: str, new: str) -> None:
+        self.asked.append(("rename_group", old, new))
+        for kept in (self.members, self.queries):
+            if old in kept:
+                kept[group_name(new)] = kept.pop(old)
+        self.events.publish(GroupsChanged())
+
+    async def remove_group(self, name: str) -> None:
+        self.asked.append(("remove_group", name))
+        self.members.pop(name, None)
+        self.queries.pop(name, None)
+        self.events.publish(GroupsChanged())
+
+    async def ask_facts(self, where: Where) -> None:
+        self.asked.append(("ask_facts", where.text))
 
     async def run_command(
         self, command: str, hosts: Sequence[str], **options: object
