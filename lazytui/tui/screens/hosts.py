@@ -407,7 +407,9 @@ class HostsScreen(EngineScreen):
 
     def action_run(self) -> None:
         """Ask for a command for the marked hosts, or the current one."""
-        ask_run(self, self.context, self._targets())
+        label = "marked" if self.table.marked else "these"
+        shown = self.table.hosts
+        ask_run(self, self.context, self._targets(), shown=shown, label=label)
 
     def action_logs(self) -> None:
         """Show the output of the last run on the current host."""
