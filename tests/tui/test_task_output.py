@@ -122,6 +122,17 @@ async def test_hosts_that_said_nothing_say_so(tmp_path):
         pass
 
 
+async def test_the_only_output_is_shown_at_length_beside_hosts_that_were_not_reached(tmp_path):
+    engine = lab(tmp_path)
+    for host in ("gpu01", "gpu02"):
+        add_to_task(engine, host, output=b"".join(b"line %d\n" % n for n in range(12)))
+    reason = "not reached: refused"
+    add_to_task(engine, "node07", RunState.FAILED, None, reason=reason, began=False)
+    async with task_shown(engine, until="     line 11") as pilot:
+        await settle(pilot, "node07  1 host · not reached  refused")
+        assert "= reference" not in rows(pilot.app)[-1]
+
+
 async def test_reasons_are_told(tmp_path):
     engine = lab(tmp_path)
     add_to_task(engine, "gpu01", RunState.LOST, None, reason="host was rebooted", output=b"x\n")

@@ -191,7 +191,7 @@ class TaskOutputScreen(Stopping):
             case "open" | "show_more" | "show_less" | "copy":
                 return current is not None
             case "reference":
-                return current is not None and current.kind is Kind.ENDED
+                return bool(self.grouped.is_comparing and current and current.kind is Kind.ENDED)
             case "follow":
                 return not is_grouped
             case "stop" | "kill":

@@ -119,7 +119,9 @@ def _end(outcome: Outcome) -> list[Piece]:
 
 
 def _reason(outcome: Outcome) -> list[Piece]:
-    reason = sanitize(outcome.first.reason, max_chars=300)
+    # The engine says "not reached: refused", and so do we, in words of our own.
+    reason = outcome.first.reason.removeprefix(f"{Kind.NOT_REACHED.value}: ")
+    reason = sanitize(reason, max_chars=300)
     return [Piece(f"  {reason}", "quiet")] if reason else []
 
 

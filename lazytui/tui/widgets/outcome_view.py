@@ -75,6 +75,11 @@ class OutcomeView(PieceView):
         return len(self._compared)
 
     @property
+    def is_comparing(self) -> bool:
+        """True when there are different outputs."""
+        return any(compared.reference for compared in self._compared)
+
+    @property
     def current(self) -> Outcome | None:
         """The outcome under the cursor."""
         return self._compared[self._cursor].outcome if self._compared else None
@@ -111,15 +116,19 @@ class OutcomeView(PieceView):
         return outcomes.index(found) if found else 0
 
     def _lay_out(self) -> None:
-        self._shown = [shown_lines(c, self.level(c.outcome)) for c in self._compared]
+        usual = Level.CLIPPED if self.is_comparing else Level.OPEN
+        self._shown = [shown_lines(c, self._level(c.outcome, usual)) for c in self._compared]
         self._tops = [0]
         for shown in self._shown:
             self._tops.append(self._tops[-1] + 1 + shown.height + 1)
         self.virtual_size = Size(0, max(0, self._tops[-1] - 1))
 
     def level(self, outcome: Outcome) -> Level:
-        """Say how much of an outcome is shown: much of the only one, some of one of many."""
-        usual = Level.OPEN if len(self._compared) == 1 else Level.CLIPPED
+        """Say how much of an outcome is shown: much of the only output, some of one of many."""
+        usual = Level.CLIPPED if self.is_comparing else Level.OPEN
+        return self._level(outcome, usual)
+
+    def _level(self, outcome: Outcome, usual: Level) -> Level:
         return self._levels.get(identity(outcome), usual) if self._levels else usual
 
     def show_more(self) -> None:
