@@ -118,8 +118,13 @@ class Runs:
         return [task for task in tasks if task is not None]
 
     async def load(self) -> None:
-        """Read the recent runs from the journal."""
-        for record in reversed(await self._journal.records(limit=RECENT)):
+        """Read the recent runs from the journal, whole tasks of them."""
+        records = await self._journal.records(limit=RECENT)
+        if len(records) == RECENT:
+            oldest = records[-1].task_id
+            records = [record for record in records if record.task_id != oldest]
+            records += await self._journal.records(task_id=oldest)
+        for record in sorted(records, key=lambda record: record.task_id):
             self._recent[record.run_id] = record
 
     def forget(self, run_ids: Iterable[str]) -> None:
@@ -526,10 +531,21 @@ class Runs:
     def _remember(self, record: RunRecord) -> None:
         self._recent[record.run_id] = record
         if len(self._recent) > 2 * RECENT:
-            finished = [key for key, old in self._recent.items() if old.state.is_final]
-            for key in finished[:RECENT]:
-                del self._recent[key]
+            self._drop_oldest(record.task_id)
         self._events.publish(RunChanged(record.run_id, record.task_id))
+
+    def _drop_oldest(self, newest_task: int) -> None:
+        """Make room: old tasks go when they are over, and whole, or their counts were wrong."""
+        kept = {old.task_id for old in self._recent.values() if not old.state.is_final}
+        kept.add(newest_task)
+        dropped, task_id = 0, 0
+        for run_id, old in list(self._recent.items()):
+            if old.task_id in kept:
+                continue
+            if dropped >= RECENT and old.task_id != task_id:
+                return
+            del self._recent[run_id]
+            dropped, task_id = dropped + 1, old.task_id
 
     # -- what the spool tells
 

@@ -59,6 +59,7 @@ SHOWN_KEYS = {
     "left": "←",
     "right": "→",
     "space": "space",
+    "slash": "/",
     "plus": "+",
     "minus": "-",
 }

@@ -22,7 +22,7 @@ from lazytui.tui.widgets.event_table import EventTable, result_piece
 from lazytui.tui.widgets.filter_bar import FilterBar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual.app import ComposeResult
 
@@ -75,9 +75,8 @@ class EventsScreen(EngineScreen):
         """Show what is known, and ask the journal for what is new."""
         self._stale = False
         self._show()
-        self.app.run_worker(
-            self._read, name="events", group="audit", exclusive=True, exit_on_error=False
-        )
+        read: Callable[[], object] = self._read
+        self.app.run_worker(read, name="events", group="audit", exclusive=True, exit_on_error=False)
 
     def tick(self) -> None:
         """Let ages go on, and tell what came of tasks that ended."""
@@ -134,6 +133,11 @@ class EventsScreen(EngineScreen):
         self.show_keys()
 
     # Keys
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """While a filter is typed, its keys and no others."""
+        return FilterBar.SCOPES if self._filter_bar.typing else super().scopes
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say whether a key can do something now; the key bar shows only those."""

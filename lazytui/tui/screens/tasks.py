@@ -25,7 +25,7 @@ from lazytui.tui.widgets.task_table import SORTS, TaskTable, task_counts
 from lazytui.tui.widgets.task_words import task_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual.app import ComposeResult
     from textual.worker import Worker
@@ -95,7 +95,8 @@ class TasksScreen(Stopping):
         self._progress.keep(alive)
         for run_id, record in alive.items():
             self._progress.grew(run_id, record.spool)
-        self.app.run_worker(self._read_groups, name="groups", group="groups", exit_on_error=False)
+        groups: Callable[[], object] = self._read_groups
+        self.app.run_worker(groups, name="groups", group="groups", exit_on_error=False)
         self._read_progress()
         self._show()
 
@@ -181,6 +182,11 @@ class TasksScreen(Stopping):
         return pieces
 
     # Keys
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """While a filter is typed, its keys and no others."""
+        return FilterBar.SCOPES if self._filter_bar.typing else super().scopes
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say whether a key can do something now; the key bar shows only those."""

@@ -90,11 +90,16 @@ class Header(Widget):
             if width_of(longer) + self._left_least + 2 > cells:
                 break
             right = longer
-        return content_of(spread(self._left, right, cells))
+        return content_of(spread(self._left[self._skipped(cells) :], right, cells))
+
+    def _skipped(self, cells: int) -> int:
+        """Count the pieces at the left that give way: tabs are needed, the name is not."""
+        return len(BRAND) if self._tabs_shown and width_of(self._left) - 1 > cells else 0
 
     async def on_click(self, event: events.Click) -> None:
         """Go to the tab that was clicked; on a way, one step back."""
-        at = event.get_content_offset_capture(self).x - width_of(BRAND)
+        before = BRAND[self._skipped(self.content_size.width) :]
+        at = event.get_content_offset_capture(self).x - width_of(before)
         if not self._tabs_shown:
             if 0 <= at < width_of(self._left) - width_of(BRAND):
                 self.app.simulate_key("escape")

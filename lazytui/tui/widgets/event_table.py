@@ -64,7 +64,7 @@ class EventTable(LineTable):
         subject = _longest(record.subject for record in records)
         columns = (
             Column("when", "when", 8 if cells < 60 else 12),
-            Column("who", "who", max(3, min(who, 18)), drop=2),
+            Column("who", "who", max(3, min(who, 10 if cells < 96 else 18)), drop=2),
             Column("what", "what", 17 if cells >= 70 else 11),
             Column("subject", "on", 10, grow_to=max(16, min(subject, cells // 3))),
             Column("where", "where", max(5, min(where, 14 if cells < 96 else 28)), drop=3),
