@@ -492,6 +492,6 @@ def test_the_output_of_a_task_looks_as_before(keys, size, snap_compare, tmp_path
         await settle(pilot, "1 line diff")
         await pilot.press(*keys)
         if keys == ["m"]:
-            await settle(pilot, "gpu01 │")
+            await settle(pilot, "db01 │")
 
     assert snap_compare(app, terminal_size=size, run_before=go)
