@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lazytui.core import runs as runs_module
 from lazytui.core.audit import Deed
 from lazytui.core.events import RunChanged
 from lazytui.core.model import RunState
@@ -14,6 +15,8 @@ from lazytui.ssh.credentials import Question
 from tests.engines import ended, engine_on, grown, start
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.sshd import SSHFarm
 
 
@@ -120,3 +123,20 @@ def test_a_report_names_hosts_that_were_not_reached_but_not_all_of_them() -> Non
         "INT sent to 4 runs, 2 runs had ended already, not sent to gpu01: no answer,"
         " not sent to gpu02: no answer, not sent to gpu03: no answer, nor to 2 more"
     )
+
+
+async def test_after_a_restart_a_big_task_is_known_with_all_its_runs(
+    farm: SSHFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    farm.add("gpu01")
+    monkeypatch.setattr(runs_module, "RECENT", 3)
+    async with engine_on(farm) as engine:
+        for _ in range(2):
+            run_ids = await engine.journal.new_task("t", [], ["a", "b"], "1:1:x", "script")
+            for run_id in run_ids[1]:
+                await engine.journal.update_run(run_id, state=RunState.SUCCEEDED)
+
+    async with engine_on(farm) as engine:
+        known = [(record.task_id, record.host) for record in reversed(engine.runs.records())]
+
+    assert known == [(1, "a"), (1, "b"), (2, "a"), (2, "b")]
