@@ -91,7 +91,8 @@ class Query:
 def parse_query(text: str) -> Query:
     """Read what the user typed: a text to find as it is, or ``/an expression/``.
 
-    The slash at the end may be missing. Lower case finds both cases.
+    What begins with a slash and does not end with one is a text, like a path. Lower case finds
+    both cases.
 
     Raises:
         UsageError: the expression is not one, or trying it could take for ever.

@@ -179,6 +179,14 @@ async def test_scrolled_up_the_view_stays_where_it_is_while_output_grows(path: P
         assert at.app.follow_changes == [False]
 
 
+async def test_the_scrollbar_is_at_the_end_too(path: Path) -> None:
+    path.write_bytes(numbered(0, 100))
+    async with stage(path) as at:
+        await at.until_lines(100)
+
+        assert at.view.vertical_scrollbar.position == 90
+
+
 async def test_back_at_the_end_the_view_follows_again(path: Path) -> None:
     path.write_bytes(numbered(0, 100))
     async with stage(path) as at:

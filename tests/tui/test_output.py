@@ -109,10 +109,12 @@ async def test_x_stops_the_run(tmp_path):
 async def test_escape_and_q_go_back_to_where_the_output_was_asked_for(tmp_path):
     async with shown(with_runs(lab(tmp_path))) as pilot:
         for key in ("escape", "q"):
-            await pilot.press("2", "g", "j", "enter")
+            await pilot.press("2")
+            await settle(pilot, "#6")
+            await pilot.press("enter")
             await settle(pilot, "epoch 4")
             await pilot.press(key)
-            await settle(pilot, "#7")
+            await settle(pilot, "#6  ▸ running")
             assert isinstance(pilot.app.screen, TasksScreen)
 
 

@@ -235,6 +235,15 @@ async def test_a_long_line_is_wrapped_and_read_part_by_part(tmp_path):
         assert log_rows(pilot)[2] == "last"
 
 
+@pytest.mark.parametrize("key", ["w", "right"])
+async def test_no_column_is_lost_behind_the_scrollbar(tmp_path, key):
+    async with reading(tmp_path, b"0123456789" * 20 + b"\n" + LOG) as (_, pilot):
+        await pilot.press("g", key)
+        await pilot.pause(0.1)
+        seen = rows(pilot.app)[2][1:78]
+        assert seen == ("0123456789" * 20)[key == "right" :][:77]
+
+
 async def test_wide_characters_are_never_cut_in_two_by_wrapping(tmp_path):
     async with reading(tmp_path, "x日本語".encode() * 100 + b"\n") as (_, pilot):
         await pilot.press("w", "g")

@@ -167,6 +167,11 @@ class LogPane(ScrollView, can_focus=True):
         if self.follow:
             self._go_to_end()
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """Tell a scrollbar that comes where the view is: it heard nothing while it was hidden."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def _judge_follow(self) -> None:
         row = round(self.scroll_y)
         if self.wrap:
@@ -213,7 +218,7 @@ class LogPane(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one row of the view."""
-        width, style = self.size.width, self._drawing
+        width, style = self._cells, self._drawing
         base = style.palette.base
         place = self._place_at(y)
         row = self._row(place.row)
@@ -231,6 +236,11 @@ class LogPane(ScrollView, can_focus=True):
             return Strip.join([time, text]).crop_extend(0, width, base)
         left = self.scroll_offset.x
         return Strip.join([time, row.strip.crop_extend(left, left + cells, base)])
+
+    @property
+    def _cells(self) -> int:
+        """The width of the text: what the scrollbar leaves of it."""
+        return self.scrollable_content_region.width
 
     def _place_at(self, y: int) -> Place:
         top = self.scroll_offset.y
@@ -254,7 +264,7 @@ class LogPane(ScrollView, can_focus=True):
         if row is None:
             return []
         style = self._drawing
-        return style.parts(number, row, self.size.width - style.margin)
+        return style.parts(number, row, self._cells - style.margin)
 
     def _parts_of(self, number: int) -> int:
         return max(1, len(self._parts(number)))
