@@ -489,7 +489,7 @@ def test_the_output_of_a_task_looks_as_before(keys, size, snap_compare, tmp_path
     async def go(pilot) -> None:
         await pilot.pause()
         await app.push_screen(TaskOutputScreen(app.context, TASK))
-        await settle(pilot, "1 line diff")
+        await settle(pilot, "· 1 line")
         await pilot.press(*keys)
         if keys == ["m"]:
             await settle(pilot, "db01 │")

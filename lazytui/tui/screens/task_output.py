@@ -19,7 +19,7 @@ from lazytui.tui.screens.output import OutputScreen
 from lazytui.tui.screens.run_prompt import ask_run
 from lazytui.tui.screens.stopping import Stopping
 from lazytui.tui.widgets.bars import Bar
-from lazytui.tui.widgets.cells import Piece
+from lazytui.tui.widgets.cells import Piece, width_of
 from lazytui.tui.widgets.merged_view import MergedView
 from lazytui.tui.widgets.outcome_rows import count_pieces, variety_piece, whole_time
 from lazytui.tui.widgets.outcome_view import OutcomeView
@@ -143,9 +143,10 @@ class TaskOutputScreen(Stopping):
             Piece(sanitize(name, max_chars=500), bold=True),
         ]
         self.header.way(steps, [Piece(whole_time(records, self.clock.epoch()), "quiet")])
-        self._counts.show(
-            (count_pieces(self._outcomes.counts()), [variety_piece(self.grouped.outcomes)])
-        )
+        counts = count_pieces(self._outcomes.counts())
+        variety = [variety_piece(self.grouped.outcomes)]
+        fits = width_of([*counts, *variety]) + 2 <= self._counts.content_size.width
+        self._counts.show((counts, variety if fits else []))
         self._show_place()
 
     def _show_place(self) -> None:

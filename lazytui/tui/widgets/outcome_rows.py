@@ -10,7 +10,7 @@ from lazytui.core.model import RunState
 from lazytui.core.outcomes import Kind
 from lazytui.core.outputs import HEAD_LINES, differing_part
 from lazytui.text import duration_text, sanitize
-from lazytui.tui.widgets.cells import Piece, fit, width_of
+from lazytui.tui.widgets.cells import Piece, fit, place, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -83,7 +83,7 @@ def heading(compared: Compared, now: float, cells: int) -> list[Piece]:
     facts = _facts(compared, now)
     room = max(NAME_LEAST, cells - width_of(facts))
     role = "quiet" if outcome.kind in (Kind.NOT_REACHED, Kind.QUEUED) else "plain"
-    return [Piece(fit(sanitize(outcome.name), room), role, bold=True), *facts]
+    return place([Piece(fit(sanitize(outcome.name), room), role, bold=True), *facts], cells)
 
 
 def _facts(compared: Compared, now: float) -> list[Piece]:
