@@ -80,11 +80,11 @@ async def test_shown_hosts_groups_and_anything_else_can_be_chosen_instead(tmp_pa
     engine = busy_lab(tmp_path)
     async with shown(engine) as pilot:
         await opened(pilot, shown=["gpu01", "gpu02", "gpu03"], label="marked")
-        assert "● marked gpu[02-03]   ○ shown 3   ○ @train   ○ @etl" in row_of(pilot.app, "Where")
+        assert "● marked gpu[02-03]   ○ shown 3   ○ @etl   ○ @train" in row_of(pilot.app, "Where")
         await pilot.press("shift+tab", "shift+tab", "right")
         await settle(pilot, "Will run on 3 hosts: gpu01 gpu02 gpu03.")
         await pilot.press("right")
-        await settle(pilot, "Will run on 2 hosts: gpu01 gpu02.")
+        await settle(pilot, "Will run on 2 hosts: cpu01 cpu02.")
         await pilot.press("right", "right")
         await settle(pilot, "say where: gpu[01-04], @group, or a filter")
         await pilot.press("tab", *"cpu[01-02],@train")
@@ -299,10 +299,10 @@ async def test_everything_survives_escape(tmp_path):
 async def test_another_place_survives_only_for_the_same_hosts():
     async with shown(busy_lab()) as pilot:
         await opened(pilot)
-        await settle(pilot, "@train")
+        await settle(pilot, "@etl")
         await pilot.press("shift+tab", "shift+tab", "right", "escape")
         await opened(pilot)
-        await settle(pilot, "● @train")
+        await settle(pilot, "● @etl")
         await pilot.press("escape")
         await opened(pilot, ["cpu01"])
         await settle(pilot, "Run on cpu01")

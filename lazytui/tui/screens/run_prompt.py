@@ -33,7 +33,7 @@ from lazytui.tui.widgets.run_form import RunForm
 from lazytui.tui.widgets.run_form_fields import OptionRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from textual import events
     from textual.app import ComposeResult
@@ -68,7 +68,6 @@ class RunPrompt(Sheet[Order]):
         self._engine = context.engine
         self._drafts = context.drafts
         self._targets = targets
-        self._groups: Mapping[str, Sequence[str]] = {}
         self._title = Bar(id="title")
         self._form = RunForm(targets, draft, context.clock.epoch)
         self._expect = Static(id="expect")
@@ -89,8 +88,7 @@ class RunPrompt(Sheet[Order]):
         self.run_worker(self._load(), name="run", group="run sheet", exit_on_error=False)
 
     async def _load(self) -> None:
-        self._groups = await self._engine.groups()
-        self._form.offer_groups(self._groups)
+        self._form.offer_groups(await self._engine.groups())
         self._form.offer_history(await self._engine.history())
         self._show()
         self.show_keys()
@@ -114,7 +112,9 @@ class RunPrompt(Sheet[Order]):
         self._show()
 
     def _order(self) -> Order:
-        return order_of(self._form.draft, self._targets, self._engine.runtimes, self._groups)
+        # The members of a group may be others now: it may be a query.
+        groups = {group.name: group.hosts for group in self._engine.groups_now()}
+        return order_of(self._form.draft, self._targets, self._engine.runtimes, groups)
 
     def _show(self) -> None:
         try:
