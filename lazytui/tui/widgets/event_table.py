@@ -67,7 +67,7 @@ class EventTable(LineTable):
             Column("who", "who", max(3, min(who, 10 if cells < 96 else 18)), drop=2),
             Column("what", "what", 17 if cells >= 70 else 11),
             Column("subject", "on", 10, grow_to=max(16, min(subject, cells // 3))),
-            Column("where", "where", max(5, min(where, 14 if cells < 96 else 28)), drop=3),
+            Column("where", "where", max(5, min(where, max(14, cells // 5))), drop=3),
             Column("result", "result", 10, drop=1, grow_to=cells),
         )
         arrow = "▲" if self.reverse else "▼"

@@ -175,7 +175,7 @@ class TaskTable(LineTable):
             Column("task", "task", 5, right=True, drop=2),
             Column("state", "state", 11),
             Column("what", "what", 8, grow_to=max(24, min(longest, cells // 2))),
-            Column("where", "where", max(5, min(where, 14 if narrow else 28)), drop=1),
+            Column("where", "where", max(5, min(where, 14 if narrow else cells // 5)), drop=1),
             Column("result", "result", result, drop=4, grow_to=cells),
             Column("time", "time", 8, drop=3, right=True),
             *(() if narrow else (Column("age", "age", 4, drop=5, right=True),)),
