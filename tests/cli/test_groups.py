@@ -35,7 +35,9 @@ def test_a_group_is_kept_listed_used_and_removed(farm: SSHFarm) -> None:
         "2",
         "gpu[01-02]",
     ]
-    assert json.loads(objects.stdout) == [{"name": "train", "hosts": ["gpu01", "gpu02"]}]
+    (group,) = json.loads(objects.stdout)
+    assert (group["name"], group["hosts"]) == ("train", ["gpu01", "gpu02"])
+    assert (group["live"], group["where"], group["problem"]) == (False, "gpu*", None)
     assert b"gpu[01-02] (2)" in used.stdout
     assert (removed.returncode, removed.stdout) == (0, b"")
     assert (after.returncode, after.stdout) == (2, b"")
