@@ -83,8 +83,6 @@ class RunSettings:
 
     credit_bytes: int = _at_least(4 * 1024 * 1024, 64 * 1024)
     """Output a host may send ahead of what is written to the spool, in bytes, for each run."""
-    adopt_grace_s: float = _at_least(5.0, 0.0)
-    """Seconds a job may look dead before its run is called lost."""
 
 
 @dataclass(frozen=True, slots=True)

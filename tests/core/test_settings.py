@@ -40,14 +40,14 @@ def test_the_default_file_is_in_the_users_configuration_folder(tmp_path: Path) -
 
 def test_values_of_the_file_replace_defaults_one_by_one(tmp_path: Path) -> None:
     settings, problems = read(
-        tmp_path, "[connect]\ntimeout_s = 1\nstarts_total = 10\n[run]\nadopt_grace_s = 0.5\n"
+        tmp_path, "[connect]\ntimeout_s = 1\nstarts_total = 10\n[run]\ncredit_bytes = 100000\n"
     )
 
     assert problems == []
     assert (settings.connect.timeout_s, settings.connect.starts_total) == (1.0, 10)
     assert isinstance(settings.connect.timeout_s, float)
     assert settings.connect.keepalive_s == Settings().connect.keepalive_s
-    assert settings.run.adopt_grace_s == 0.5
+    assert settings.run.credit_bytes == 100_000
 
 
 @pytest.mark.parametrize(
