@@ -42,6 +42,17 @@ class HostFilter:
         """The result may change with every sample."""
         return self._where.needs_facts
 
+    def asks(self, *, commands: bool) -> Where | None:
+        """Give the filter, if hosts must answer something for it; else None.
+
+        Args:
+            commands: also commands are run on them now; while one types, they are not.
+        """
+        probes = self._where.probes
+        if not probes or (not commands and any(p.kind == "command" for p in probes)):
+            return None
+        return self._where
+
     @property
     def wants_groups(self) -> bool:
         """The text speaks of groups."""

@@ -76,6 +76,8 @@ def shown_key(key: str) -> str:
 # Headings of the help; a scope without one goes on under the heading before it.
 SCOPE_TITLES = {
     "hosts": "Hosts",
+    "groups": "Groups",
+    "group": "Group",
     "tasks": "Tasks",
     "events": "Events",
     "filter": "Filter",
@@ -107,6 +109,35 @@ KEYMAP: tuple[Key, ...] = (
     Key("fold-open", ("right",), "unfold", "Show the hosts of this row", "hosts"),
     Key("fold-close", ("left",), "fold", "Put hosts down for the same reason in one row", "hosts"),
     Key("fold-all", ("F",), "unfold all", "Give every host a row of its own, or fold", "hosts"),
+    Key("groups", ("at",), "groups", "The groups: show one, change it, run on it", "hosts"),
+    Key("group-new", ("n",), "group", "Make a group: marked hosts, filter, or typed", "hosts"),
+    # Groups
+    Key(
+        "group-show", ("enter",), "show", "Show only these hosts, or all again", "groups", bar=True
+    ),
+    Key("group-run", ("r",), "run", "Run a command on these hosts", "groups", bar=True),
+    Key(
+        "group-new",
+        ("n",),
+        "new",
+        "Make a group of the marked hosts, of the filter, or of what you type",
+        "groups",
+        bar=True,
+    ),
+    Key("group-edit", ("e",), "edit", "Change its name or its hosts", "groups", bar=True),
+    Key("group-remove", ("D",), "forget", "Forget the group; asks first", "groups", bar=True),
+    Key("cursor-down", ("down", "j"), "down", "Down", "groups"),
+    Key("cursor-up", ("up", "k"), "up", "Up", "groups"),
+    Key("top", ("g", "home"), "top", "First row", "groups"),
+    Key("bottom", ("G", "end"), "bottom", "Last row", "groups"),
+    Key("back", ("escape", "at"), "back", "Back to the hosts", "groups", bar=True),
+    # One group
+    Key("submit", ("enter",), "keep", "Keep the group, from any field", "group", bar=True),
+    Key("next-field", ("tab", "down"), "next field", "The next field", "group", bar=True),
+    Key("previous-field", ("up",), "field before", "The field before", "group"),
+    Key("option-previous", ("left",), "option before", "Choose the option before", "group"),
+    Key("option-next", ("right",), "option after", "Choose the option after", "group"),
+    Key("back", ("escape",), "back", "Back; nothing is changed", "group", bar=True),
     # The line of a filter
     Key("submit", ("enter",), "keep", "Keep the filter, back to the list", "filter", bar=True),
     Key("back", ("escape",), "clear", "Take the filter away", "filter", bar=True),

@@ -11,11 +11,13 @@ from textual.widgets import Static
 from lazytui.core.model import HostState
 from lazytui.core.where import fold
 from lazytui.text import sanitize
+from lazytui.tui.group_suggester import GroupSuggester
 from lazytui.tui.host_filter import HostFilter
 from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.host import HostScreen
+from lazytui.tui.screens.host_groups import HostGroups
 from lazytui.tui.screens.output import OutputScreen
 from lazytui.tui.screens.run_prompt import ask_run
 from lazytui.tui.widgets.bars import Bar, banner_pieces
@@ -35,14 +37,19 @@ from lazytui.tui.widgets.host_table import HostTable, counts
 from lazytui.tui.widgets.run_table import time_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
     from textual.app import ComposeResult
 
     from lazytui.core.model import RunRecord
     from lazytui.tui.context import Context, RuntimeView
+    from lazytui.tui.keymap import Key
     from lazytui.tui.messages import Changes
+    from lazytui.tui.widgets.groups_panel import GroupList
 
 ROOMY_CELLS = 100  # from here on the details stand beside the table, as in the style sheet
+WIDE_CELLS = 130  # from here on the groups do, too
 WAITING = (HostState.STALE, HostState.INACTIVE)
 
 
@@ -54,6 +61,7 @@ class HostsScreen(EngineScreen):
 
     SCOPES: ClassVar[tuple[str, ...]] = ("hosts", "tab", "list", "global")
     BINDINGS = bindings("hosts", "tab")
+    AUTO_FOCUS = "#hosts"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -67,12 +75,17 @@ class HostsScreen(EngineScreen):
         self._banner = Bar(id="banner")
         self._box = Vertical(self.table, id="hosts-box", classes="panel")
         self._panel = HostPanel(id="host-panel", classes="panel")
-        self._body = Horizontal(self._box, self._panel, id="hosts-body")
+        self._groups = HostGroups(self)
+        self._body = Horizontal(self._groups.panel, self._box, self._panel, id="hosts-body")
         self._empty = Static()
         self._empty_box = Vertical(self._empty, id="empty")
         self._details = Bar(id="details", classes="ruled")
         self._status = Bar(id="status", classes="ruled")
-        self._filter_bar = FilterBar("gpu>=1 mem<50% @group name[01-04] /regex/", id="filter")
+        self._filter_bar = FilterBar(
+            "gpu>=1 mem<50% has:docker @group name[01-04]",
+            id="filter",
+            suggester=GroupSuggester(self.engine),
+        )
         self._filter_bar.display = False
 
     def compose(self) -> ComposeResult:
@@ -95,6 +108,8 @@ class HostsScreen(EngineScreen):
         self._arrange()
         self.table.refresh()
         self._show_surroundings()
+        self._groups.show()
+        self._groups.load()
 
     def tick(self) -> None:
         """Let ages and waits go on, and the order follow the samples."""
@@ -104,6 +119,8 @@ class HostsScreen(EngineScreen):
         self.table.rows_changed(r.host for r in runtimes if r.state in WAITING)
         self.table.folds_changed()
         self._show_current()
+        self._groups.show()
+        self._groups.ask_facts(self._filter.asks(commands=not self._filter_bar.typing))
 
     def show_changes(self, changes: Changes) -> None:
         """Draw the changed rows that are in sight."""
@@ -114,8 +131,11 @@ class HostsScreen(EngineScreen):
             self._show_surroundings()
         elif changes.hosts:
             # Where numbers decide, rows move once a second, not under the reader's eyes.
-            self._moved |= self._filter.is_live or SORTS[self.table.sort.by].live
+            live = self._filter.is_live or self._filter.wants_groups
+            self._moved |= live or SORTS[self.table.sort.by].live
         self.table.rows_changed(changes.hosts)
+        if changes.groups:
+            self.groups_read()
         if changes.questions or changes.runs or not changes.hosts.isdisjoint(self.table.targets):
             self._show_current()
 
@@ -125,6 +145,8 @@ class HostsScreen(EngineScreen):
     def _arrange(self) -> None:
         self._moved = False
         runtimes = self.engine.runtimes
+        if self._filter.wants_groups:
+            self._filter.groups = self._members()
         hosts = self._filter.select(runtimes)
         self.table.show_hosts(runtimes, hosts, filtered=self._filter.active)
         if self._filter.active and not hosts:
@@ -237,11 +259,27 @@ class HostsScreen(EngineScreen):
     @property
     def scopes(self) -> tuple[str, ...]:
         """While a filter is typed, its keys and no others."""
+        if self._groups.panel.has_focus:
+            return (*self._groups.panel.SCOPES, "global")
         return FilterBar.SCOPES if self._filter_bar.typing else super().scopes
 
+    def on_descendant_focus(self) -> None:
+        """Another panel has other keys."""
+        self.show_keys()
+
+    def can(self, key: Key) -> bool:
+        """Say whether a key can do something now; of the groups, their panel says."""
+        if key.scope == "groups":
+            return self._groups.panel.check_action(key.action, ()) is not False
+        return super().can(key)
+
     def on_resize(self, event: events.Resize) -> None:
-        """The details stand elsewhere on another terminal."""
+        """The details stand elsewhere on another terminal, the groups perhaps nowhere."""
         self._roomy = event.size.width >= ROOMY_CELLS
+        self._groups.wide = event.size.width >= WIDE_CELLS
+        if not self._groups.wide and self._groups.panel.has_focus:
+            self.table.focus()
+        self._groups.show()
         self._show_current()
 
     # What the keys work on
@@ -302,12 +340,20 @@ class HostsScreen(EngineScreen):
         Args:
             text: as typed after ``/``; one that cannot be read changes nothing but the message.
         """
+        self._filter.groups = self._members()
         self._filter.type(text, self.engine.runtimes)
         self._show_filtered()
+        self._groups.show()
         if self._filter.problem and not self._filter_bar.typing:
             self.notify(self._filter.problem, severity="warning", markup=False)
-        if self._filter.wants_groups:
-            self.run_worker(self._load_groups(), name="groups", group="groups", exclusive=True)
+
+    @property
+    def filter_text(self) -> str:
+        """The filter that holds; empty when all hosts are shown."""
+        return self._filter.kept if self._filter.active else ""
+
+    def _members(self) -> dict[str, Sequence[str]]:
+        return {group.name: group.hosts for group in self.engine.groups_now()}
 
     def _show_filtered(self) -> None:
         before = self.table.current
@@ -316,12 +362,13 @@ class HostsScreen(EngineScreen):
             self.table.move_cursor(0)  # the first that was found
         self._show_current()
 
-    async def _load_groups(self) -> None:
-        groups = await self.engine.groups()
-        if groups != self._filter.groups:
-            self._filter.groups = groups
+    def groups_read(self) -> None:
+        """Follow the groups, which may have other members or names."""
+        if self._filter.wants_groups:
+            self._filter.groups = self._members()
             self._filter.type(self._filter.text, self.engine.runtimes)
             self._show_filtered()
+        self._groups.show()
 
     def action_find(self) -> None:
         """Type a filter, on from the present one."""
@@ -347,6 +394,24 @@ class HostsScreen(EngineScreen):
         if not message.keep:
             self.set_filter("")
         self.call_after_refresh(self.show_keys)
+
+    # Groups
+
+    def action_groups(self) -> None:
+        """Go to the groups."""
+        self._groups.open()
+
+    def action_group_new(self) -> None:
+        """Make a group."""
+        self._groups.new()
+
+    def on_group_list_asked(self, message: GroupList.Asked) -> None:
+        """Do what was asked in the panel of the groups."""
+        self._groups.do(message)
+
+    def on_group_list_left(self) -> None:
+        """Go back from the groups to the table."""
+        self.table.focus()
 
     # Order and folds
 

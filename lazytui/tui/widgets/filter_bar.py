@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.app import ComposeResult
+    from textual.suggester import Suggester
 
 MOST_CHARS = 2000  # somebody pasted something else
 
@@ -51,11 +52,21 @@ class FilterBar(Horizontal):
             super().__init__()
             self.by = by
 
-    def __init__(self, placeholder: str, *, id: str) -> None:  # noqa: A002 (Textual's own word)
+    def __init__(
+        self,
+        placeholder: str,
+        *,
+        id: str,  # noqa: A002 (Textual's own word)
+        suggester: Suggester | None = None,
+    ) -> None:
         super().__init__(id=id, classes="ruled")
         self._result = Bar()
         self._field = Input(
-            placeholder=placeholder, compact=True, select_on_focus=False, max_length=MOST_CHARS
+            placeholder=placeholder,
+            compact=True,
+            select_on_focus=False,
+            max_length=MOST_CHARS,
+            suggester=suggester,
         )
         self._field.cursor_blink = False  # a blink is traffic on a slow line
 
