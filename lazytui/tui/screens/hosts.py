@@ -23,24 +23,17 @@ from lazytui.tui.screens.run_prompt import ask_run
 from lazytui.tui.widgets.bars import Bar, banner_pieces
 from lazytui.tui.widgets.cells import Piece, content_of
 from lazytui.tui.widgets.filter_bar import FilterBar
-from lazytui.tui.widgets.host_cells import fold_pieces, wait_pieces
-from lazytui.tui.widgets.host_details import (
-    age_pieces,
-    empty_pieces,
-    fact_pieces,
-    place_pieces,
-    run_pieces,
-)
+from lazytui.tui.widgets.host_about import HostAbout
+from lazytui.tui.widgets.host_details import empty_pieces
 from lazytui.tui.widgets.host_order import SORTS, Fold, Sort
-from lazytui.tui.widgets.host_panel import HostPanel
 from lazytui.tui.widgets.host_table import HostTable, counts
-from lazytui.tui.widgets.run_table import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.timer import Timer
 
     from lazytui.core.model import RunRecord
     from lazytui.tui.context import Context, RuntimeView
@@ -48,7 +41,7 @@ if TYPE_CHECKING:
     from lazytui.tui.messages import Changes
     from lazytui.tui.widgets.groups_panel import GroupList
 
-ROOMY_CELLS = 100  # from here on the details stand beside the table, as in the style sheet
+RESTING_S = 0.06  # longer than the pause between the repeats of a held key
 WIDE_CELLS = 130  # from here on the groups do, too
 WAITING = (HostState.STALE, HostState.INACTIVE)
 
@@ -69,17 +62,17 @@ class HostsScreen(EngineScreen):
         self._filter = HostFilter()
         self._last_runs: dict[str, RunRecord] = {}
         self._moved = False
-        self._roomy = False
+        self._found: str | None = None
+        self._resting: Timer | None = None
         self._was_empty = False
         self._marked: tuple[tuple[str, ...], str] = ((), "")
         self._banner = Bar(id="banner")
         self._box = Vertical(self.table, id="hosts-box", classes="panel")
-        self._panel = HostPanel(id="host-panel", classes="panel")
+        self._about = HostAbout(self.clock)
         self._groups = HostGroups(self)
-        self._body = Horizontal(self._groups.panel, self._box, self._panel, id="hosts-body")
+        self._body = Horizontal(self._groups.panel, self._box, self._about.panel, id="hosts-body")
         self._empty = Static()
         self._empty_box = Vertical(self._empty, id="empty")
-        self._details = Bar(id="details", classes="ruled")
         self._status = Bar(id="status", classes="ruled")
         self._filter_bar = FilterBar(
             "gpu>=1 mem<50% has:docker @group name[01-04]",
@@ -94,7 +87,7 @@ class HostsScreen(EngineScreen):
         yield self._banner
         yield self._body
         yield self._empty_box
-        yield self._details
+        yield self._about.details
         yield self._status
         yield self._filter_bar
         yield self.key_bar
@@ -182,42 +175,13 @@ class HostsScreen(EngineScreen):
 
     def _show_current(self) -> None:
         runtime, shared = self._current(), self.table.current_fold
-        self._details.set_class(runtime is None and shared is None, "-empty")
         if shared is not None:
-            self._show_several(shared)
+            self._about.show_several(shared, self.table.names_of(shared), self.engine.runtimes)
         elif runtime is not None:
-            self._show_host(runtime)
+            self._about.show(runtime, self._last_runs.get(runtime.host))
         else:
-            self._panel.show(None, 0.0, ())
+            self._about.show_nothing()
         self._show_status()
-
-    def _show_host(self, runtime: RuntimeView) -> None:
-        now = self.clock.monotonic()
-        last = self._last_runs.get(runtime.host)
-        run = run_pieces(last, time_text(last, self.clock.epoch())) if last else []
-        if self._roomy:
-            self._panel.show(runtime, now, run)
-        else:
-            age = age_pieces(runtime, now)
-            self._details.show((fact_pieces(runtime), age), (place_pieces(runtime), run))
-
-    def _show_several(self, shared: Fold) -> None:
-        runtimes = self.engine.runtimes
-        waits = [runtimes[host].next_try_s() for host in shared.hosts if host in runtimes]
-        soonest = min((wait for wait in waits if wait is not None), default=None)
-        names = self.table.names_of(shared)
-        if self._roomy:
-            self._panel.show_several(
-                f"{len(shared.hosts)} hosts",
-                [Piece("○ ", "broken"), Piece("down")],
-                [Piece(shared.reason, "attention")],
-                [Piece(names)],
-                wait_pieces(soonest),
-            )
-        else:
-            count = [Piece(f"{len(shared.hosts)} hosts", "quiet")]
-            why = fold_pieces(shared.reason, soonest)
-            self._details.show(([Piece(names, bold=True)], count), (why, ()))
 
     def _show_status(self) -> None:
         self._status.show((self._state(), self._counted()))
@@ -227,9 +191,9 @@ class HostsScreen(EngineScreen):
         else:
             self._filter_bar.show([Piece(f"{shown} of {total}", "quiet")])
         found = f" {shown} of {total}" if self._filter.active else ""
-        title = content_of([Piece("Hosts", bold=True), Piece(found, "quiet")])
-        if self._box.border_title != title:
-            self._box.border_title = title
+        if found != self._found:
+            self._found = found
+            self._box.border_title = content_of([Piece("Hosts", bold=True), Piece(found, "quiet")])
         self.show_keys()
 
     def _state(self) -> list[Piece]:
@@ -275,7 +239,7 @@ class HostsScreen(EngineScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         """The details stand elsewhere on another terminal, the groups perhaps nowhere."""
-        self._roomy = event.size.width >= ROOMY_CELLS
+        self._about.resized(event.size.width)
         self._groups.wide = event.size.width >= WIDE_CELLS
         if not self._groups.wide and self._groups.panel.has_focus:
             self.table.focus()
@@ -321,8 +285,10 @@ class HostsScreen(EngineScreen):
                 return True
 
     def on_line_table_cursor_moved(self) -> None:
-        """Tell about the host the cursor came to."""
-        self._show_current()
+        """Tell about the host where the cursor comes to rest: a held key is not slowed down."""
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(RESTING_S, self._show_current)
 
     def on_line_table_marks_changed(self) -> None:
         """Count the marks."""

@@ -155,6 +155,8 @@ class HostPanel(Widget):
         self._now = 0.0
         self._last: Sequence[Piece] = ()
         self._several: Sequence[Row] = ()
+        self._name = ""
+        self._shown: Sequence[Row] = ()
 
     def show(self, runtime: RuntimeView | None, now: float, last: Sequence[Piece]) -> None:
         """Show a host.
@@ -166,23 +168,30 @@ class HostPanel(Widget):
         """
         self._runtime, self._now, self._last, self._several = runtime, now, last, ()
         self._title(sanitize(runtime.host) if runtime else "")
-        self.refresh()
+        self._draw()
 
     def show_several(self, title: str, *paragraphs: Sequence[Piece]) -> None:
         """Show what several hosts have in common; everything sanitized."""
         self._several = [list(paragraph) for paragraph in paragraphs]
         self._title(title)
-        self.refresh()
+        self._draw()
 
     def _title(self, name: str) -> None:
-        title = content_of([Piece(name, "plain", bold=True)])
-        if self.border_title != title:
-            self.border_title = title
+        if name != self._name:
+            self._name = name
+            self.border_title = content_of([Piece(name, bold=True)])
+
+    def _draw(self) -> None:
+        """Draw again what is different: through a slow line, the same again costs as much."""
+        rows = list(self._rows(self.content_size.width))
+        if rows != self._shown:
+            self._shown = rows
+            self.refresh()
 
     def render(self) -> Content:
         """Lay the rows out at the present width."""
-        cells = self.content_size.width
-        return Content("\n").join(content_of(row) for row in self._rows(cells))
+        self._shown = list(self._rows(self.content_size.width))
+        return Content("\n").join(map(content_of, self._shown))
 
     def _rows(self, cells: int) -> Iterable[Row]:
         if self._several:

@@ -220,6 +220,8 @@ class HostTable(LineTable):
 
     def row(self, key: str, columns: Sequence[Column]) -> Iterable[Piece]:
         """Give the pieces of one row."""
+        if not columns:
+            return ()
         shared = self._folds.get(key)
         if shared:
             return self._fold_row(shared, columns)
