@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from lazytui.core import arrivals
 from lazytui.core.arrivals import RECORD, ArrivalTimes, ArrivalWriter, times_path
+from tests.engines import ended, engine_on, start
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.sshd import SSHFarm
 
 
 @pytest.fixture(autouse=True)
@@ -143,3 +145,17 @@ async def test_an_output_that_was_forgotten_gets_no_times(tmp_path: Path, spool:
         spool.unlink()
 
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_lines_of_a_real_run_have_the_times_at_which_they_came(farm: SSHFarm) -> None:
+    farm.add("gpu01")
+
+    async with engine_on(farm) as engine:
+        run = await start(engine, "gpu01", "echo one; sleep 1; echo two")
+        record = await ended(run)
+
+    times = times_of(Path(record.spool).parent, record.run_id)
+    one, two = times.at(0), times.at(4)
+    assert one is not None
+    assert two is not None
+    assert record.created <= one < two
