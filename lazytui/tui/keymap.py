@@ -62,6 +62,9 @@ SHOWN_KEYS = {
     "slash": "/",
     "plus": "+",
     "minus": "-",
+    "at": "@",
+    "backslash": "\\",
+    "underscore": "_",
 }
 
 
@@ -200,7 +203,7 @@ KEYMAP: tuple[Key, ...] = (
         "Every state of a progress bar, or the last",
         "output",
         bar=True,
-    ),  # fmt: skip
+    ),
     # Output of a task on many hosts
     Key("open", ("enter", "l"), "output", "All the output of one host", "outcomes", bar=True),
     Key("merge", ("m",), "mode", "Grouped, merged, per host", "outcomes", bar=True),

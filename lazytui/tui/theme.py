@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,7 @@ def _theme(name: str, roles: Mapping[str, str], *, dark: bool = True, ansi: bool
         panel=roles["selection"],
         boost=roles["selection"],
         variables={
+            **(BUILTIN_THEMES["ansi-dark"].variables if ansi else {}),
             **roles,
             "text": roles["plain"],
             "text-muted": roles["quiet"],

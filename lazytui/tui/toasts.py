@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.css.query import NoMatches
-from textual.widgets._toast import ToastRack
+from textual.widgets._toast import Toast, ToastRack
 
 from lazytui.tui.widgets.line_table import LineTable
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # They begin below the header.
 FIRST_ROW = 1
+EXPECTED_ROWS = 5  # of words that are not laid out yet, as the style sheet limits them
 
 
 def keep_clear(screen: Screen[object]) -> None:
@@ -22,9 +23,14 @@ def keep_clear(screen: Screen[object]) -> None:
         rack = screen.get_child_by_type(ToastRack)
     except NoMatches:  # the screen is just coming, or going
         return
-    if rack.display:
-        row = _cursor_row(screen)
-        rack.set_class(row is not None and row < FIRST_ROW + rack.outer_size.height, "-low")
+    # The rack itself is never drawn and so has no region; its toasts do.
+    seen = [toast.region for toast in rack.query(Toast) if toast.region.area]
+    row = _cursor_row(screen)
+    if row is not None:
+        height = EXPECTED_ROWS
+        if seen:
+            height = max(region.bottom for region in seen) - min(region.y for region in seen)
+        rack.set_class(row < FIRST_ROW + height, "-low")
 
 
 def _cursor_row(screen: Screen[object]) -> int | None:

@@ -78,11 +78,15 @@ class PaletteScreen(Sheet[Entry]):
             )
         letters = text[:LETTERS_MATCHED]
         ranked = [
-            (self._search.match(letters, entry.text)[0], -place, entry)
+            (self._score(letters, entry.text), -place, entry)
             for place, entry in enumerate(self._entries)
         ]
         found += [entry for score, _, entry in sorted(ranked, reverse=True, key=_rank) if score]
         return found
+
+    def _score(self, letters: str, text: str) -> float:
+        score = self._search.match(letters, text)[0]
+        return score * 2 if text.lower().startswith(letters.lower()) else score
 
     def on_input_submitted(self) -> None:
         """The field takes ``enter`` before the sheet does."""
