@@ -28,7 +28,6 @@ def screen(arguments: argparse.Namespace) -> int:
 async def _screen(arguments: argparse.Namespace) -> int:
     async with common.engine(arguments, on_screen=True) as engine:
         await engine.adopt()
-        engine.watch()
         from lazytui.tui.look import choose
         from lazytui.tui.run import run_app
 
@@ -38,7 +37,8 @@ async def _screen(arguments: argparse.Namespace) -> int:
             ascii_only=arguments.ascii,
             no_mouse=arguments.no_mouse,
         )
-        await run_app(engine, look)
+        # Hundreds of connections that begin at once would keep the rows waiting.
+        await run_app(engine, look, on_shown=engine.watch)
     return common.OK
 
 

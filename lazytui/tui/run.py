@@ -19,7 +19,22 @@ if TYPE_CHECKING:
     from lazytui.tui.context import EngineView
 
 
-async def run_app(engine: EngineView, look: Look | None = None) -> None:
+class _Shown(LazytuiApp):
+    """The app of this terminal; tells when its first screen is to be seen."""
+
+    def __init__(self, engine: EngineView, look: Look, tell: Callable[[], None] | None) -> None:
+        super().__init__(engine, look=look)
+        self._tell = tell
+
+    def on_ready(self) -> None:
+        """The screen stands, and is drawn at the next turn but one."""
+        if self._tell is not None:
+            self.call_after_refresh(self.call_after_refresh, self._tell)
+
+
+async def run_app(
+    engine: EngineView, look: Look | None = None, *, on_shown: Callable[[], None] | None = None
+) -> None:
     """Show the screens until the user leaves.
 
     Textual dies of SIGTERM and SIGHUP without restoring the screen, and without a terminal it
@@ -29,9 +44,10 @@ async def run_app(engine: EngineView, look: Look | None = None) -> None:
     Args:
         engine: what is shown and asked.
         look: how the terminal wants it.
+        on_shown: called once, when the first screen is to be seen.
     """
     look = look or Look()
-    app = LazytuiApp(engine, look=look)
+    app = _Shown(engine, look, on_shown)
     with _on_signals(app.exit), _on_hangup(app.exit):
         await app.run_async(mouse=look.mouse)
 
