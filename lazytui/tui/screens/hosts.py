@@ -202,6 +202,8 @@ class HostsScreen(EngineScreen):
             pieces += [Piece("v", "keys"), Piece(" ends the range", "quiet"), Piece("   ")]
         if self._filter.active:
             pieces += [Piece("/ ", "keys"), Piece(sanitize(self._filter.kept, max_chars=200))]
+        if self._filter.problem:
+            pieces += [Piece("   "), Piece(self._filter.problem, "attention")]
         return pieces
 
     def _counted(self) -> list[Piece]:

@@ -91,7 +91,9 @@ class GroupList(VerticalScroll, can_focus=True, inherit_bindings=False):
         """Put the cursor on the row with a filter, if there is one."""
         for at, row in enumerate(self._rows):
             if row.filter == filter_text:
-                self._move_to(at)
+                self._at = at
+        self._draw()
+        self.call_after_refresh(self._show_cursor)
 
     def on_resize(self) -> None:
         """Fill the new width."""
@@ -157,7 +159,13 @@ class GroupList(VerticalScroll, can_focus=True, inherit_bindings=False):
             return
         self._at = max(0, min(at, len(self._rows) - 1))
         self._draw()
+        self._show_cursor()
+
+    def _show_cursor(self) -> None:
+        """Scroll just as far as needed to have the cursor in sight."""
         lines = [y for y, row in enumerate(self._lines) if row == self._at]
+        if not lines:  # nothing is drawn yet
+            return
         # The heading above the first row comes into sight with it.
         top = 0 if self._at == 0 else lines[0]
         self.scroll_to_region(Region(0, top, 1, lines[-1] - top + 1), animate=False)
