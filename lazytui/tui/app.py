@@ -34,7 +34,7 @@ from lazytui.tui.toasts import keep_clear
 from lazytui.tui.widgets.entry_list import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from textual.driver import Driver
     from textual.filter import LineFilter
@@ -63,7 +63,6 @@ class LazytuiApp(App[None], inherit_bindings=False):
         clock: the two clocks; tests hand in their own.
         look: how this terminal wants it.
         driver_class: Textual's driver for the terminal; None for its own choice.
-        on_shown: called once, when the first screen is to be seen.
     """
 
     TITLE = "lazytui"
@@ -87,7 +86,6 @@ class LazytuiApp(App[None], inherit_bindings=False):
         clock: Clock | None = None,
         look: Look | None = None,
         driver_class: type[Driver] | None = None,
-        on_shown: Callable[[], None] | None = None,
     ) -> None:
         look = look or Look()
         # Before Textual's own part, which asks for the filters.
@@ -95,7 +93,6 @@ class LazytuiApp(App[None], inherit_bindings=False):
         super().__init__(driver_class=driver_class, css_path=[*sheet_paths()])
         if self.no_color:
             self._look_filters.append(NoColor())
-        self._on_shown = on_shown
         self.engine = engine
         self.context = Context(engine, clock or Clock())
         self.keys = Keys(look.keys)
@@ -117,11 +114,6 @@ class LazytuiApp(App[None], inherit_bindings=False):
         self.set_interval(1.0, self._tick)
         await self.switch_mode("hosts")
         self._report_keys(self.keys.problems)
-
-    def on_ready(self) -> None:
-        """Begin with what would have kept the first screen waiting."""
-        if self._on_shown is not None:
-            self.call_after_refresh(self._on_shown)
 
     # Facts come up
 
