@@ -67,7 +67,7 @@ def group_sections(groups: Sequence[Group], runtimes: Iterable[RuntimeView]) -> 
         for word, (state, sign, role) in STATES.items()
         if state in members
     ]
-    sections = [("saved", fixed), ("live", live), ("state", states)]
+    sections = [("fixed", fixed), ("live", live), ("state", states)]
     return [(title, rows) for title, rows in sections if rows]
 
 

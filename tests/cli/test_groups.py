@@ -52,7 +52,13 @@ def test_a_group_is_kept_listed_used_and_removed(farm: SSHFarm) -> None:
         ["add", "a b", "gpu01"],
         ["add", "train"],
         ["remove", "nothing"],
-        ["rename", "a", "b"],
+        ["rename", "nothing", "b"],
+        ["rename", "a"],
+        ["add", "--live", "train", "nowhere"],
+        ["add", "--live", "train", "gpu>="],
+        ["add", "--live", "train", "@train"],
+        ["add", "--live", "a b", "gpu01"],
+        ["add", "train", "cmd:true"],
     ],
 )
 def test_a_group_that_cannot_be_is_a_usage_error(
@@ -77,3 +83,65 @@ def test_a_group_may_be_made_of_what_hosts_are_now(farm: SSHFarm) -> None:
     added = lazytui(farm, "groups", "add", "usable", "state:up")
 
     assert added.stdout == b"@usable: up (1)\n"
+
+
+def test_a_live_group_has_the_members_that_fit_now(farm: SSHFarm) -> None:
+    with_data, without = farm.add("gpu01"), farm.add("gpu02")
+    farm.add_refused("gpu03")
+    (with_data.home / "data").mkdir()
+    query = 'gpu* has:sh cmd:"test -d ~/data && echo true"'
+
+    added = lazytui(farm, "groups", "add", "--live", "data", query)
+    first = lazytui(farm, "groups")
+    (without.home / "data").mkdir()
+    renamed = lazytui(farm, "groups", "rename", "data", "@ready")
+    second = json.loads(lazytui(farm, "groups", "--json").stdout)
+    used = lazytui(farm, "run", "-b", "-w", "@ready", "--", "echo hi")
+
+    assert added.stdout.decode() == f"@data: {query} (live)\n"
+    assert [line.split() for line in first.stdout.decode().splitlines()] == [
+        ["GROUP", "HOSTS", "WHERE", "LIVE"],
+        ["@data", "1", "gpu01", *query.split()],
+    ]
+    assert (renamed.returncode, renamed.stdout) == (0, b"")
+    assert [(group["name"], group["hosts"]) for group in second] == [("ready", ["gpu01", "gpu02"])]
+    assert b"gpu[01-02] (2)" in used.stdout
+
+
+def test_an_exact_name_stays_exact_in_a_live_group(farm: SSHFarm) -> None:
+    farm.add_refused("gpu1")
+    farm.add_refused("gpu11")
+
+    lazytui(farm, "groups", "add", "--live", "one", "gpu1")
+
+    assert json.loads(lazytui(farm, "groups", "--json").stdout)[0]["hosts"] == ["gpu1"]
+
+
+def test_offline_groups_are_listed_without_connecting(farm: SSHFarm) -> None:
+    farm.add_refused("gpu01")
+    lazytui(farm, "groups", "add", "fixed", "gpu01")
+    lazytui(farm, "groups", "add", "--live", "live", "state:up")
+
+    table = lazytui(farm, "groups", "--offline")
+    objects = json.loads(lazytui(farm, "groups", "--offline", "--json").stdout)
+
+    assert [line.split() for line in table.stdout.decode().splitlines()] == [
+        ["GROUP", "WHERE", "LIVE"],
+        ["@fixed", "gpu01"],
+        ["@live", "-", "state:up"],
+    ]
+    assert [group["hosts"] for group in objects] == [["gpu01"], None]
+
+
+def test_a_live_group_that_lost_its_base_says_so(farm: SSHFarm) -> None:
+    farm.add_refused("gpu01")
+    lazytui(farm, "groups", "add", "base", "gpu01")
+    lazytui(farm, "groups", "add", "--live", "top", "@base")
+    lazytui(farm, "groups", "remove", "base")
+
+    listed = lazytui(farm, "groups")
+    used = lazytui(farm, "run", "-w", "@top", "--", "true")
+
+    assert listed.returncode == 0
+    assert b"@top: unknown group: @base" in listed.stderr
+    assert (used.returncode, used.stdout) == (2, b"")
