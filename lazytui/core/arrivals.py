@@ -15,6 +15,7 @@ import struct
 import time
 from array import array
 from bisect import bisect_right
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -31,6 +32,7 @@ _WRITE_EVERY_S = 0.1
 _PACES = ((100_000, 0.0), (200_000, 1.0), (MAX_RECORDS, 20.0))
 _LATEST_MS = 2**43  # the year 2248: what is later is nonsense
 _KEPT_RUNS = 1024
+_SEEN_PIECES = 64  # some seconds of growth, which the file has in less than one
 
 
 def times_path(spool: Path) -> Path:
@@ -156,6 +158,12 @@ class ArrivalTimes:
         self._path = path
         self._read = 0  # bytes
         self._offsets, self._ms = array("Q"), array("Q")
+        self._seen: deque[tuple[int, int, float]] = deque(maxlen=_SEEN_PIECES)
+
+    def saw(self, begin: int, end: int, at: float) -> None:
+        """Take notice that bytes came just now: the file has them a moment later."""
+        if begin < end:
+            self._seen.append((begin, end, at))
 
     def refresh(self) -> None:
         """Read what is new. A file that cannot be read has no times."""
@@ -173,7 +181,9 @@ class ArrivalTimes:
     def at(self, offset: int) -> float | None:
         """When the byte at ``offset`` had arrived, in seconds since the epoch, if it is known."""
         after = bisect_right(self._offsets, offset)
-        return self._ms[after] / 1000 if after < len(self._ms) else None
+        if after < len(self._ms):
+            return self._ms[after] / 1000
+        return next((at for begin, end, at in self._seen if begin <= offset < end), None)
 
     def _take(self, data: bytes) -> None:
         """Keep the records that can be: offsets and times only ever grow."""

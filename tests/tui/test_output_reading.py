@@ -81,6 +81,15 @@ async def test_n_and_shift_n_go_from_match_to_match_and_around(tmp_path):
         assert "loss 0.01" in log_rows(pilot)
 
 
+async def test_going_from_match_to_match_stops_the_following(tmp_path):
+    async with reading(tmp_path) as (engine, pilot):
+        await pilot.press("slash", *"loss", "enter", "N")
+        await settle(pilot, "99 of 100")
+        engine.write(f"{1:032x}", b"more\n" * 50)
+        await settle(pilot, "▲ paused · 50 new lines below")
+        assert "loss 0.01" in log_rows(pilot)
+
+
 async def test_a_match_in_view_does_not_move_the_view(tmp_path):
     async with reading(tmp_path) as (_, pilot):
         await pilot.press("slash", *"loss", "enter")
@@ -271,12 +280,18 @@ async def test_times_are_those_of_the_day_or_since_the_start_or_not_there(tmp_pa
         await settle(pilot, "time since the start")
         assert log_rows(pilot)[0] == "     10s  epoch 1 start"
         assert log_rows(pilot)[2] == "  1m 00s  warn Slow loader"
-        engine.write(f"{1:032x}", b"untimed\n")
+        engine.write(f"{1:032x}", b"just now\n")
         await pilot.press("G")
-        await settle(pilot, "--:--:--  untimed")
+        await settle(pilot, "1m 50s  just now")
         await pilot.press("t")
         await settle(pilot, "following")
-        assert log_rows(pilot)[-1] == "untimed"
+        assert log_rows(pilot)[-1] == "just now"
+
+
+async def test_what_came_unseen_has_no_time(tmp_path):
+    async with reading(tmp_path) as (_, pilot):
+        await pilot.press("t")
+        await settle(pilot, "--:--:--  warn Slow loader")
 
 
 async def test_a_mark_stays_where_it_was_drawn(tmp_path):

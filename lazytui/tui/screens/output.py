@@ -112,7 +112,7 @@ class OutputScreen(Stopping):
     def show_changes(self, changes: Changes) -> None:
         """Show new output, and a new state."""
         if self.run_id in changes.output:
-            self.log_view.grew(changes.output[self.run_id])
+            self.log_view.grew(changes.output[self.run_id], at=self.clock.epoch())
         if self.run_id in changes.runs:
             self.rebuild()
 

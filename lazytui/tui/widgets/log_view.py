@@ -124,10 +124,19 @@ class LogView(LogPane):
         self.follow = True
         self._wake.set()
 
-    def grew(self, size: int) -> None:
-        """Take notice that the file has ``size`` bytes now; call it as often as you like."""
-        if self._file is None or size != self._file.whole.end:
-            self._wake.set()
+    def grew(self, size: int, *, at: float | None = None) -> None:
+        """Take notice that the file has ``size`` bytes now; call it as often as you like.
+
+        Args:
+            size: of the file.
+            at: when it grew, in seconds since the epoch, if that is known.
+        """
+        file, arrivals = self._file, self._drawing.arrivals
+        if file is not None and file.whole.end == size:
+            return
+        if at is not None and arrivals is not None and file is not None and file.tail is None:
+            arrivals.saw(file.whole.end, size, at)
+        self._wake.set()
 
     def find(self, query: Query | None, *, jump: bool = False) -> None:
         """Mark what is found; None marks nothing and shows all lines again.
@@ -160,6 +169,8 @@ class LogView(LogPane):
         if matches is None or not matches.count:
             return
         self._seeking = False
+        if step:
+            self.follow = False  # or what comes would carry the match away
         self._leave_tail()
         if self._rank is None:
             self._rank = self._nearest_match()

@@ -53,12 +53,15 @@ def place_pieces(view: LogView, *, is_final: bool) -> list[Piece]:
     if is_final and not new:
         bottom = min(view.scroll_offset.y + view.size.height, view.line_count)
         return [*said, Piece(f"line {bottom:,} of {view.line_count:,}", "quiet")]
-    news = f" · {new:,} new" if short else f" · {new:,} new line{'' if new == 1 else 's'} below"
+    if short:
+        news = f" {new:,} new" if new else ""
+        return [Piece("▲", "attention"), Piece(f"{news} "), Piece("G", "keys", bold=True)]
+    news = f" · {new:,} new line{'' if new == 1 else 's'} below" if new else ""
     return [
         *said,
         Piece("▲ paused", "attention"),
-        Piece(news if new else "", "plain"),
+        Piece(news),
         Piece(" · ", "faint"),
         Piece("G", "keys", bold=True),
-        Piece("" if short else " to follow", "quiet"),
+        Piece(" to follow", "quiet"),
     ]
