@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from lazytui.tui.context import EngineView
-    from lazytui.tui.messages import EngineChanged
 
 KINDS = (
     Option(FIXED, "fixed: these hosts"),
@@ -71,6 +70,7 @@ class GroupSheet(Sheet[GroupOrder]):
         self._where.suggester = GroupSuggester(engine)
         self._called.max_length = self._where.max_length = MOST_CHARS
         self._expect = Static(id="expect")
+        self._refused = False  # what is said is why the group was not kept
 
     def compose(self) -> ComposeResult:
         """Lay the sheet out: the fields, who is in it, the keys."""
@@ -89,6 +89,7 @@ class GroupSheet(Sheet[GroupOrder]):
         self._title.show(([Piece(title, bold=True)], ()))
         self._show()
         self.show_keys()
+        self.set_interval(1.0, self._follow)  # who fits changes with every sample
 
     @property
     def draft(self) -> GroupDraft:
@@ -119,13 +120,14 @@ class GroupSheet(Sheet[GroupOrder]):
             pieces = [Piece(text, "attention")]
         self._expect.update(content_of(pieces))
 
-    def on_engine_changed(self, message: EngineChanged) -> None:
-        """Other hosts may fit now."""
-        if self.is_mounted and (message.changes.hosts or message.changes.groups):
+    def _follow(self) -> None:
+        """Other hosts may fit now; what was refused stays to be read until it is put right."""
+        if not self._refused:
             self._show()
 
     def on_input_changed(self) -> None:
         """Say who would be in it; what hosts must be asked for comes a little later."""
+        self._refused = False
         self._show()
         self._ask_soon()
 
@@ -133,6 +135,7 @@ class GroupSheet(Sheet[GroupOrder]):
         """Propose what fits the choice, where the user has typed nothing of their own."""
         if self._where.value in self._proposed.values():
             self._where.value = self._proposed[self._kind.chosen]
+        self._refused = False
         self._show()
 
     def _ask_soon(self) -> None:
@@ -166,13 +169,17 @@ class GroupSheet(Sheet[GroupOrder]):
         """Keep the group, if it can be."""
         draft = replace(self.draft, name=self.draft.name.strip())
         if not draft.name:
-            self._show("give it a name")
+            self._refuse("give it a name")
             self._called.focus()
             return
         try:
             self.leave(order_of(draft, self._engine, self._own_name))
         except UsageError as error:
-            self._show(str(error))
+            self._refuse(str(error))
+
+    def _refuse(self, problem: str) -> None:
+        self._refused = True
+        self._show(problem)
 
     def on_input_submitted(self) -> None:
         """A field takes ``enter`` before the sheet does."""

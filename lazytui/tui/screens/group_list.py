@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class GroupListScreen(Sheet[GroupList.Asked]):
     """Gives what is to be done with which group, or None after ``esc``.
 
-    Follows the groups and the hosts.
+    Follows the groups, and once a second the hosts.
 
     Args:
         engine: knows the groups.
@@ -51,10 +51,11 @@ class GroupListScreen(Sheet[GroupList.Asked]):
         """Begin at the group that is shown."""
         self._show()
         self._list.begin_at(self._chosen)
+        self.set_interval(1.0, self._show)  # who is in a live group changes with every sample
 
     def on_engine_changed(self, message: EngineChanged) -> None:
-        """Count the members again."""
-        if self.is_mounted and (message.changes.groups or message.changes.hosts):
+        """Groups have come, gone or changed."""
+        if self.is_mounted and message.changes.groups:
             self._show()
 
     def _show(self) -> None:

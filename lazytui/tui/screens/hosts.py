@@ -308,7 +308,8 @@ class HostsScreen(EngineScreen):
         Args:
             text: as typed after ``/``; one that cannot be read changes nothing but the message.
         """
-        self._filter.groups = self._members()
+        if "@" in text:
+            self._filter.groups = self._members()
         self._filter.type(text, self.engine.runtimes)
         self._show_filtered()
         self._groups.show()
