@@ -26,7 +26,7 @@ from lazytui.core.runs import Runs
 from lazytui.core.spool import SpoolWriter, remove_spools
 from lazytui.core.stops import StopReport, stop_all
 from lazytui.core.task import CommandSpec, RuntimeTask
-from lazytui.ssh.connector import Connector
+from lazytui.ssh.late_connector import LateConnector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,7 +79,7 @@ class Engine:
         self.questions: list[Question] = []
         self.problems: tuple[object, ...] = (*problems, *config.problems)
         self._answers: dict[str, asyncio.Future[str]] = {}
-        self._connector = Connector(
+        self._connector = LateConnector(
             config, settings.connect, asker or self, home=home or Path.home()
         )
         self._owner = owner_me()

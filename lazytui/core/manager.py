@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lazytui.core.probes import Probe
     from lazytui.core.settings import Settings
     from lazytui.ssh.config import HostEntry, SSHConfig
-    from lazytui.ssh.connector import Connector
+    from lazytui.ssh.late_connector import LateConnector
 
 
 class RuntimeManager:
@@ -39,7 +39,7 @@ class RuntimeManager:
     def __init__(
         self,
         config: SSHConfig,
-        connector: Connector,
+        connector: LateConnector,
         settings: Settings,
         events: EventBus,
         background: asyncio.TaskGroup,

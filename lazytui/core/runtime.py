@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from lazytui.core.settings import Settings
     from lazytui.ssh.config import HostEntry, HostOptions
     from lazytui.ssh.connection import Connection
-    from lazytui.ssh.connector import Connector
     from lazytui.ssh.credentials import Question
+    from lazytui.ssh.late_connector import LateConnector
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Runtime:
         self,
         host: str,
         entry: HostEntry | None,
-        connector: Connector,
+        connector: LateConnector,
         settings: Settings,
         events: EventBus,
     ) -> None:
@@ -224,7 +224,7 @@ class Runtime:
         try:
             connection = await self._connector.connect(self.host, log=self._note)
         finally:
-            for problem in self._connector.judge.news():
+            for problem in self._connector.news():
                 self._events.publish(Notice(problem))
         try:
             override = self._settings.for_host(self.host)
