@@ -11,8 +11,8 @@ from lazytui.core.events import EventBus, Notice
 from lazytui.core.runtime import Runtime
 from lazytui.core.settings import ConnectSettings, Settings
 from lazytui.ssh.config import SSHConfig
-from lazytui.ssh.connector import Connector
 from lazytui.ssh.credentials import NobodyAsks
+from lazytui.ssh.late_connector import LateConnector
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -65,7 +65,7 @@ async def watching(
     hosts = {name: {"python": python} for name, python in (pythons or {}).items()}
     settings = Settings(connect=connect, hosts=hosts)
     config = SSHConfig.load(farm.config, home=farm.home)
-    connector = Connector(config, connect, NobodyAsks(), home=farm.home)
+    connector = LateConnector(config, connect, NobodyAsks(), home=farm.home)
     events = EventBus()
     runtimes = {name: Runtime(name, None, connector, settings, events) for name in names}
     with events.subscribe() as told:
