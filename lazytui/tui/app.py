@@ -67,6 +67,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
 
     TITLE = "lazytui"
     ENABLE_COMMAND_PALETTE = False
+    DEFAULT_MODE = "hosts"  # switching to it would read all style sheets again
     BINDINGS = bindings("global")
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (Textual's own, typed there)
         (0, "-narrow"),
@@ -108,11 +109,10 @@ class LazytuiApp(App[None], inherit_bindings=False):
         """Textual's filters, and those of the look."""
         return [*super().get_line_filters(), *self._look_filters]
 
-    async def on_mount(self) -> None:
-        """Listen to the engine, then show the hosts."""
+    def on_mount(self) -> None:
+        """Listen to the engine."""
         self.run_worker(self._follow_engine(), name="events", group="events", exit_on_error=False)
         self.set_interval(1.0, self._tick)
-        await self.switch_mode("hosts")
         self._report_keys(self.keys.problems)
 
     # Facts come up

@@ -204,8 +204,8 @@ def start_cases(folder: Path) -> dict[str, Callable[[], float]]:
     env |= {f"XDG_{name}_HOME": str(folder / name) for name in ("STATE", "CONFIG", "CACHE")}
     ours = [sys.executable, "-m", "lazytui", "-F", str(config)]
     return {
-        "lazytui": lambda: first_paint(ours, env, b"host0012"),
-        "Textual's table": lambda: first_paint([sys.executable, "-c", TABLE], env, b"host0012"),
+        "lazytui": lambda: first_paint(ours, env, b"state"),
+        "Textual's table": lambda: first_paint([sys.executable, "-c", TABLE], env, b"state"),
     }
 
 

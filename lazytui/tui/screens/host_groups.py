@@ -67,7 +67,8 @@ class HostGroups:
             self._asking = False
 
     def _work(self, work: Callable[[], object], name: str) -> None:
-        self._screen.run_worker(work, name=name, group=name, exit_on_error=False)
+        if self._screen.is_running:  # not while the app leaves
+            self._screen.run_worker(work, name=name, group=name, exit_on_error=False)
 
     def open(self) -> None:
         """Go to the groups; where there is no room for the panel, in a sheet."""
