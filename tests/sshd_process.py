@@ -109,15 +109,17 @@ class Sshd:
         """Stop listening and end every connection; the commands on them see end of file."""
         if self.process is None:
             return
-        sessions = self.sessions()
+        sessions = {session.pid for session in self.sessions()}
         self.process.terminate()
         self.process.send_signal(signal.SIGCONT)  # a paused one takes the signal only then
-        kill(session.pid for session in sessions)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        deadline = time.monotonic() + 10
+        while self.process.poll() is None:
+            # On a busy machine it accepts some more until it hears of its end.
+            sessions |= {session.pid for session in self.sessions()}
+            if time.monotonic() > deadline:
+                self.process.kill()
+            time.sleep(0.005)
+        kill(sessions)
         self.process = None
 
 

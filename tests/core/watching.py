@@ -42,11 +42,15 @@ class Watched:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for something that an event tells of."""
-        async with asyncio.timeout(30):
-            while not condition():
-                event = await self._told.get()
-                if isinstance(event, Notice):
-                    self.notices.append(event.text)
+        try:
+            async with asyncio.timeout(30):
+                while not condition():
+                    event = await self._told.get()
+                    if isinstance(event, Notice):
+                        self.notices.append(event.text)
+        except TimeoutError:
+            seen = {r.host: (str(r.state), r.reason, list(r.log)) for r in self.runtimes.values()}
+            raise AssertionError(f"never so: {seen}, {self.notices}") from None
 
     async def until_all(self, state: HostState) -> None:
         """Wait until every host is in one state."""

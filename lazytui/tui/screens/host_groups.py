@@ -67,7 +67,7 @@ class HostGroups:
             self._asking = False
 
     def _work(self, work: Callable[[], object], name: str) -> None:
-        if self._screen.is_running:  # not while the app leaves
+        if self._screen.is_attached:  # not while the app leaves
             self._screen.run_worker(work, name=name, group=name, exit_on_error=False)
 
     def open(self) -> None:
