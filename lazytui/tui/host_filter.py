@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lazytui.tui.context import RuntimeView
 
 # The message repeats the text, which stands right beside it here.
-_PLACE = re.compile(r"^cannot read .* at (character \d+): ", re.DOTALL)
+_PLACE = re.compile(r"^cannot read .* at character \d+: ", re.DOTALL)
 
 
 class HostFilter:
@@ -65,7 +65,7 @@ class HostFilter:
             where = parse_where(text, bare_words="fuzzy")
             where.select(list(runtimes.values())[:1], self.groups)
         except UsageError as error:
-            self.problem = _PLACE.sub(r"\1: ", sanitize(str(error)))
+            self.problem = _PLACE.sub("", sanitize(str(error)))
         else:
             self._where = where
 

@@ -11,7 +11,7 @@ from lazytui.core.model import HostState
 from lazytui.text import percent, sanitize, size_text
 from lazytui.tui.theme import load_role
 from lazytui.tui.widgets.cells import Piece, Row, content_of, place, spark, width_of
-from lazytui.tui.widgets.host_cells import disk_piece, state_piece
+from lazytui.tui.widgets.host_cells import disk_piece, state_piece, wait_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -202,6 +202,8 @@ class HostPanel(Widget):
         rows = [place(self._state(runtime), cells), []]
         if runtime.state is not HostState.ACTIVE or runtime.question is not None:
             rows += [*wrapped(sanitize(runtime.reason), cells, "attention"), []]
+        if runtime.state is HostState.INACTIVE and runtime.question is None:
+            rows += [place(wait_pieces(runtime.next_try_s()), cells), []]
         meters = meter_rows(runtime, cells)
         rows += [*meters, []] if meters else []
         rows += fact_rows(runtime, cells)
