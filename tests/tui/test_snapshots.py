@@ -14,7 +14,7 @@ SCREENS = {
     "run": (["j", "space", "space", "r", *"uptime"], "uptime"),
     "tasks": (["2", "j"], "#6"),
     "output": (["l"], "epoch 4"),
-    "help": (["question_mark"], "Everywhere"),
+    "help": (["question_mark"], "Moving"),
     "question": (["Q"], "Is this really db01?"),
     "stop": (["2", "j", "x"], "Stop #6"),
 }
