@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-SIZE = (110, 28)
-WARM_UP_S = 24.0  # until the sparklines have something to show
+SIZE = (130, 34)
+WARM_UP_S = 20.0  # until the sparklines have something to show
 
 
 async def main() -> None:
@@ -28,6 +28,7 @@ async def picture(config: Path) -> None:
     from lazytui.core.settings import load
     from lazytui.ssh.config import SSHConfig
     from lazytui.tui.app import LazytuiApp
+    from lazytui.tui.screens.task_output import TaskOutputScreen
 
     paths = Paths.of_user()
     paths.create()
@@ -35,18 +36,24 @@ async def picture(config: Path) -> None:
         engine.watch()
         app = LazytuiApp(engine)
         async with app.run_test(size=SIZE) as pilot:
-            await engine.detect([host for host in engine.runtimes if host.startswith("gpu0")][:2])
+            await engine.detect()
             await engine.run_command("python3 train.py", ["gpu01"])
-            await pilot.press("j", "j", "j", "space", "space")
             await asyncio.sleep(WARM_UP_S)
-            await pilot.pause()
+            await engine.run_command("sh bench.sh", ["gpu01"])
+            await pilot.press("j", "j", "j", "space", "space")
+            await pilot.pause(1)
             save(app, "hosts")
-            await pilot.press("2")
+            await pilot.press("r", *("space" if c == " " else c for c in "df -h ."))
+            await pilot.pause(1)
+            save(app, "run")
+            await pilot.press("escape")
+            asked = await engine.run_command("nvidia-smi -L | cut -c1-40", list(engine.runtimes))
+            app.push_screen(TaskOutputScreen(app.context, asked[0].task_id))
+            await pilot.pause(8)
+            save(app, "output")
+            await pilot.press("escape", "2")
             await pilot.pause(1)
             save(app, "tasks")
-            await pilot.press("l")
-            await pilot.pause(1)
-            save(app, "output")
 
 
 def save(app: object, name: str) -> None:
