@@ -93,7 +93,8 @@ class Launch:
         if claim_decides and folder.exists(b"claim"):
             return False
         try:
-            folder.write(b"cmd", self.script)
+            # On the first line, so that the shell counts the lines as the user does.
+            folder.write(b"cmd", b"exec %d<&-;" % leader.SCRIPT_FD + self.script)
             folder.reserve()
             posix.mkdir(folder.at(b"claim"), 0o700)
         except FileExistsError:

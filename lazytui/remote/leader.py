@@ -31,6 +31,7 @@ else:
     Spec = namedtuple("Spec", "cwd env umask tty")
 
 SHELL = b"/bin/sh"
+SCRIPT_FD = 9  # closed by the script's own first words
 AGAIN_S = 1.0  # between two tries to write the exit status
 
 
@@ -166,8 +167,14 @@ def command(folder: "Folder", spec: "Spec", out: int, tell_ready: int, wait: int
     _signal.pthread_sigmask(_signal.SIG_SETMASK, [])
     posix.umask(spec.umask)
     try:
+        posix.dup2(posix.open(folder.at(b"cmd"), posix.O_RDONLY), SCRIPT_FD)
+        posix.set_inheritable(SCRIPT_FD, True)  # also if the file came as that number by itself
+        # A shell puts the script's name before its complaints: by this one, the same complaint
+        # is the same text on every host.
+        name = b"/dev/fd/%d" % SCRIPT_FD
+        script = name if posix.access(name, posix.R_OK) else folder.at(b"cmd")
         posix.chdir(spec.cwd)
-        posix.execve(SHELL, [SHELL, folder.at(b"cmd")], spec.env)
+        posix.execve(SHELL, [SHELL, script], spec.env)
     except (OSError, ValueError) as problem:
         posix.write(2, ("lazytui: cannot start: %s\n" % problem).encode("utf-8", "replace"))
     posix._exit(126)

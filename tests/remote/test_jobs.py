@@ -439,3 +439,15 @@ def status(agent: AgentProcess, job: str) -> dict[str, object]:
 def stream(number: int = 1) -> dict[str, int]:
     """What `job_start` needs to follow at once."""
     return {"s": number, "off": 0, "credit": MIB}
+
+
+def test_a_shell_complains_in_the_same_words_in_every_job_and_gets_no_file_of_ours(
+    agent: AgentProcess,
+) -> None:
+    first, _ = agent.run("true\nno-such-command")
+    second, _ = agent.run("true\nno-such-command")
+    files, _ = agent.run("#!/bin/sh\nls /proc/self/fd")
+
+    assert b"2: no-such-command" in first.replace(b"line ", b"")
+    assert first == second
+    assert b"9" not in files.split()
