@@ -97,8 +97,7 @@ from lazytui.tui.app import LazytuiApp
 from lazytui.tui.clipboard import copy
 from tests.tui.fake_engine import lab
 class App(LazytuiApp):
-    async def on_mount(self):
-        await super().on_mount()
+    def on_ready(self):
         self.call_after_refresh(lambda: self.notify(copy(self, "from lazytui")))
 asyncio.run(App(lab()).run_async())
 """
