@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
+from textual.events import Key
 from textual.filter import NoColor
 from textual.worker import Worker, WorkerState
 
@@ -31,12 +32,14 @@ from lazytui.tui.screens.tasks import TasksScreen
 from lazytui.tui.styles import sheet_paths
 from lazytui.tui.theme import THEMES
 from lazytui.tui.toasts import keep_clear
+from lazytui.tui.typeahead import TypeAhead
 from lazytui.tui.widgets.entry_list import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.driver import Driver
+    from textual.events import Event as TerminalEvent
     from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
 
@@ -99,6 +102,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
         self.keys = Keys(look.keys)
         self.set_keymap(self.keys.for_textual)
         self._key_problems: list[str] = []
+        self._type_ahead = TypeAhead(self)
         for name, root in ROOTS.items():
             self.add_mode(name, partial(root, self.context))
         for theme in THEMES.values():
@@ -189,6 +193,28 @@ class LazytuiApp(App[None], inherit_bindings=False):
     def _keep_clear(self) -> None:
         if self.screen_stack:
             keep_clear(self.screen)
+
+    # Keys
+
+    async def on_event(self, event: TerminalEvent) -> None:
+        """Do what a key is bound to at once, before the next one is looked at."""
+        if isinstance(event, Key) and not event.is_forwarded:
+            if self._type_ahead.holds(event):
+                return
+            if await self._check_bindings(event.key, priority=True):
+                return
+            if not self._is_letter(event) and await self._check_bindings(event.key):
+                return
+        await super().on_event(event)
+
+    def _is_letter(self, event: Key) -> bool:
+        """A key is a letter for the field that has the focus."""
+        field = self.focused
+        return field is not None and field.check_consume_key(event.key, event.character)
+
+    def on_key(self, event: Key) -> None:
+        """A key that nobody took comes back here: what it was bound to has been looked up."""
+        event.prevent_default()
 
     # Keys that work everywhere
 

@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
 from textual.fuzzy import FuzzySearch
-from textual.widgets import Input
 
 from lazytui.text import sanitize
 from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.sheet import Sheet
 from lazytui.tui.widgets.bars import KeyBar
 from lazytui.tui.widgets.entry_list import Entry, EntryList
+from lazytui.tui.widgets.run_form_fields import TextField
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.widgets import Input
 
 # More letters than any name has; the search takes time with each.
 LETTERS_MATCHED = 24
@@ -48,9 +49,7 @@ class PaletteScreen(Sheet[Entry]):
     def compose(self) -> ComposeResult:
         """Lay the card out: what is typed, and what it finds."""
         with Vertical(classes="card -palette"):
-            field = Input(placeholder=self._example(), compact=True)
-            field.cursor_blink = False  # a blink is traffic on a slow line
-            yield field
+            yield TextField("", self._example(), id="command")
             yield self._list
             yield KeyBar()
 

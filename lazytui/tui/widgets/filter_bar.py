@@ -86,7 +86,7 @@ class FilterBar(Horizontal):
         self._field.value = text
         self._field.cursor_position = len(text)
         self.display = True
-        self._field.focus()
+        self.screen.set_focus(self._field)  # now: the next letters are meant for it
 
     def show(self, pieces: Sequence[Piece]) -> None:
         """Say the result, or what is wrong with the text."""
