@@ -44,7 +44,7 @@ async def test_a_click_on_the_way_goes_back_one_step(tmp_path):
         assert isinstance(pilot.app.screen, HostsScreen)
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+@pytest.mark.parametrize("width", [40, 59, 60, 66, 73, 80, 81, 82, 83, 100, 200])
 async def test_the_footer_never_overflows_and_always_leads_to_all_keys(width, tmp_path):
     async with shown(with_runs(lab(tmp_path)), (width, 24)) as pilot:
         for way in ("2", "l", "escape", "1", "space"):
@@ -52,6 +52,7 @@ async def test_the_footer_never_overflows_and_always_leads_to_all_keys(width, tm
             await pilot.pause()
             assert len(rows(pilot.app)[-1]) <= width
             assert "? keys" in rows(pilot.app)[-1]
+            assert "…" not in rows(pilot.app)[-1]
 
 
 async def test_zoom_gives_the_panel_with_the_focus_all_the_room():

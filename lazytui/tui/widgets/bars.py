@@ -140,7 +140,9 @@ class KeyBar(Widget):
     @property
     def shown(self) -> list[Key]:
         """The keys that fit; the last one, which leads to all others, always stays."""
-        room = self.content_size.width - width_of(self._hint)
+        room = self.content_size.width
+        if hint := width_of(self._hint):
+            room -= hint + 2  # the gap before it
         *first, last = self._keys or (None,)
         if last is None:
             return []
