@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.filter import NoColor
 from textual.worker import Worker, WorkerState
 
@@ -199,12 +199,18 @@ class LazytuiApp(App[None], inherit_bindings=False):
     async def on_event(self, event: TerminalEvent) -> None:
         """Do what a key is bound to at once, before the next one is looked at."""
         if isinstance(event, Key) and not event.is_forwarded:
-            if self._type_ahead.holds(event):
+            if self._type_ahead.holds(event) or await self._check_bindings(
+                event.key, priority=True
+            ):
                 return
-            if await self._check_bindings(event.key, priority=True):
-                return
-            if not self._is_letter(event) and await self._check_bindings(event.key):
-                return
+            if self._is_letter(event):
+                self._type_ahead.writes_to(self.focused)
+            else:
+                await self._type_ahead.written()
+                if await self._check_bindings(event.key):
+                    return
+        elif isinstance(event, Paste) and not event.is_forwarded:
+            self._type_ahead.writes_to(self.focused)
         await super().on_event(event)
 
     def _is_letter(self, event: Key) -> bool:

@@ -8,6 +8,8 @@ letters for a field that is just coming wait for it.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.events import Key
     from textual.screen import Screen
+    from textual.widget import Widget
 
 # A field gets the focus a few messages after its screen has come; never waited for longer.
 LONGEST_WAIT_S = 0.5
 LOOK_AGAIN_S = 0.01
+# A field takes its letters at once; a bound key waits for that, but for no field that hangs.
+LONGEST_WRITING_S = 1.0
 
 
 class TypeAhead:
@@ -36,6 +41,22 @@ class TypeAhead:
         self._waits_left = 0
         # Where somebody has typed already, nothing is on its way any more.
         self._settled: WeakSet[Screen[object]] = WeakSet()
+        self._written_to: Widget | None = None
+
+    def writes_to(self, field: Widget | None) -> None:
+        """Remember that letters, or a pasted text, are on their way to a field."""
+        self._written_to = field
+
+    async def written(self) -> None:
+        """Wait until the field has taken them: ``enter`` must not overtake a command's end."""
+        field, self._written_to = self._written_to, None
+        if field is None or not field.is_running:
+            return
+        taken = asyncio.Event()
+        field.call_later(taken.set)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_WRITING_S):
+                await taken.wait()
 
     def holds(self, event: Key) -> bool:
         """Keep a key back if its field is on its way, or others are kept back before it."""

@@ -213,11 +213,11 @@ def test_the_screen_survives_resizing_while_output_flows(
     terminal = start(farm, tmux_factory, size=size)
     terminal.wait_for(re.compile(r"node01 +● up"))
     run_on_current_host(terminal, "i=0; while [ ! -e stop ]; do i=$((i+1)); echo row $i; done")
-    terminal.wait_for("row ")
+    terminal.wait_for(re.compile(r"row \d+"))
     for columns, rows in ((20, 5), (200, 50), (40, 10), (1, 1), size):
         terminal.resize(columns, rows)
     (farm.root / "hosts" / "node01" / "home" / "stop").touch()
 
-    terminal.wait_for("done")
+    terminal.wait_for("✓ done")
     terminal.send("C-q")
     assert terminal.wait_exit() == 0

@@ -343,3 +343,33 @@ def test_without_a_terminal_on_all_three_the_screen_is_refused(
     terminal = tmux_factory((80, 24), farm.env())
     terminal.start(f"{sys.executable} -m lazytui {gone}")
     assert terminal.wait_exit() == 2
+
+
+def test_leaving_names_the_batches_that_wait_and_they_go_on_at_the_next_start(
+    farm: SSHFarm, tmux_factory: TerminalFactory
+) -> None:
+    go = farm.root / "go"
+    terminal = started(farm, tmux_factory, "n1", "n2")
+    terminal.send("*", "r")
+    terminal.wait_for("one at a time")
+    terminal.type(f"while [ ! -e {go} ]; do sleep 0.05; done")
+    terminal.send("BTab", "Right", "Enter")
+    terminal.wait_for(re.compile(r"1 running.*1 queued|1▸.*1○", re.DOTALL))
+    terminal.send("C-q")
+    terminal.wait_for("Leave lazytui?")
+    terminal.wait_for(re.compile(r"Not started yet.*\n.*n2", re.DOTALL))
+    terminal.wait_for(re.compile(r"found again under Tasks.*\n.*n1", re.DOTALL))
+    terminal.send("q")
+    assert terminal.wait_exit() == 0
+    go.touch()
+
+    again = start(farm, tmux_factory)
+    again.wait_for(re.compile(r"n1 +● up"))
+    again.send("2")
+    again.wait_for(re.compile(r"✓ done"))
+    leave(again)
+    runs = json_of(farm, "tasks")
+    assert [(run["host"], run["state"]) for run in sorted(runs, key=lambda run: run["host"])] == [
+        ("n1", "succeeded"),
+        ("n2", "succeeded"),
+    ]

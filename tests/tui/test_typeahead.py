@@ -14,7 +14,8 @@ from tests.tui.seen import settle, shown, text
 def type_at_once(app, *keys: str) -> None:
     """Put keys into the app's queue as one read of the terminal does."""
     for key in keys:
-        app.post_message(events.Key(key, key if len(key) == 1 else None))
+        character = " " if key == "space" else key if len(key) == 1 else None
+        app.post_message(events.Key(key, character))
 
 
 async def test_letters_after_the_key_of_the_filter_are_letters_of_the_filter():
@@ -41,6 +42,34 @@ async def test_a_command_typed_with_its_sheet_is_whole():
         type_at_once(pilot.app, "r", *"echo", "space", *"abcdef")
         await settle(pilot, "echo")
         await settle(pilot, "abcdef")
+
+
+async def test_enter_never_overtakes_the_end_of_a_command():
+    engine = lab()
+    command = "echo one two three; sleep 1"
+    async with shown(engine) as pilot:
+        await pilot.press("r")
+        type_at_once(pilot.app, *("space" if c == " " else c for c in command), "enter")
+        await settle(pilot, "#1")
+        assert [asked[1] for asked in engine.asked] == [command]
+
+
+async def test_keys_between_fields_keep_their_order():
+    async with shown(lab()) as pilot:
+        type_at_once(pilot.app, "r", *"abc", "left", "left", *"XY", "end", "d", "ctrl+u", *"ef")
+        await settle(pilot, "ef")
+        assert pilot.app.screen.focused.value == "ef"
+
+
+async def test_a_pasted_command_is_whole_before_enter_runs_it():
+    engine = lab()
+    async with shown(engine) as pilot:
+        await pilot.press("r")
+        await pilot.pause()
+        pilot.app.post_message(events.Paste("echo pasted " * 50))
+        type_at_once(pilot.app, "enter")
+        await settle(pilot, "#1")
+        assert engine.asked[0][1].count("pasted") == 50
 
 
 async def test_a_command_found_in_the_palette_in_one_go_is_done():
