@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from lazytui import __version__
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
+    from collections.abc import Callable, Sequence
 
-EPILOG = """\
-WHERE is a node set (gpu[01-04]), @group, or a filter (gpu>=1 mem>32G state:up); '*' is every host.
-Exit codes: 0 all fine, 1 some run failed, 2 usage, 3 some host not reached, 130 interrupted."""
+    Command = Callable[[argparse.Namespace], int]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run lazytui with the given words, by default those of the shell; gives the exit code."""
-    arguments = _parser().parse_args(argv)
+    from lazytui.commands.parser import parser
+
+    arguments = parser().parse_args(argv)
     # Nothing heavier than this is imported before it is known what is wanted.
     from lazytui.commands import common
     from lazytui.errors import LazytuiError, UsageError
@@ -60,115 +58,6 @@ def _command(arguments: argparse.Namespace) -> Command:
             from lazytui.commands.screen import screen as command
     return command
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="lazytui",
-        description="Control a cluster of SSH hosts. Without a command: the screen.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"lazytui {__version__}")
-    parser.add_argument(
-        "-F", dest="ssh_config", metavar="FILE", help="another ssh config, as ssh's -F"
-    )
-    look = parser.add_argument_group("how the screen looks")
-    look.add_argument("--theme", choices=("dark", "light", "ansi"), help="dark; ansi: 16 colours")
-    look.add_argument("--ascii", action="store_true", help="symbols in ASCII")
-    look.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    _add_hosts(commands)
-    _add_run(commands)
-    _add_tasks(commands)
-    _add_groups(commands)
-    demo = commands.add_parser("demo", help="pretend hosts, no network: look around")
-    demo.add_argument("--hosts", type=int, default=8, metavar="N", help="how many (8)")
-    demo.add_argument(
-        "words",
-        nargs=argparse.REMAINDER,
-        metavar="-- WORDS",
-        help="a lazytui command to run on the pretend hosts instead of the screen",
-    )
-    return parser
-
-
-def _add_hosts(commands: Commands) -> None:
-    hosts = commands.add_parser(
-        "hosts", aliases=["list-runtimes"], help="detect and list the hosts"
-    )
-    hosts.add_argument("-l", dest="details", action="store_true", help="latency and address too")
-    hosts.add_argument("--json", action="store_true", help="a list of objects")
-    hosts.add_argument("--offline", action="store_true", help="what the ssh config says only")
-    hosts.add_argument("where", nargs="*", metavar="WHERE")
-
-
-def _add_run(commands: Commands) -> None:
-    run = commands.add_parser("run", help="run a command on hosts")
-    run.add_argument(
-        "-w", dest="where", action="append", default=[], metavar="WHERE", help="on which hosts"
-    )
-    run.add_argument("-b", dest="gather", action="store_true", help="gather equal outputs")
-    run.add_argument("--json", action="store_true", help="one object a line, as they finish")
-    run.add_argument("--detach", action="store_true", help="leave when it has started")
-    way = run.add_mutually_exclusive_group()
-    way.add_argument("--least-busy", action="store_true", help="on the least busy of them only")
-    way.add_argument("--batch", type=int, metavar="N", help="N hosts at a time (all at once)")
-    way.add_argument(
-        "--one-at-a-time", dest="batch", action="store_const", const=1, help="as --batch 1"
-    )
-    run.add_argument("--stop-on-failure", action="store_true", help="after a failure start no more")
-    run.add_argument(
-        "--timeout", metavar="T", help="end each run after 30s, 5m, 2h: INT, then KILL"
-    )
-    run.add_argument("--dry-run", action="store_true", help="tell what would run where, only")
-    run.add_argument("--maxrc", action="store_true", help="exit with the highest remote code")
-    run.add_argument("--cwd", metavar="DIR", help="directory on the hosts (the home)")
-    run.add_argument(
-        "--env", action="append", default=[], metavar="NAME=VALUE", help="set a variable"
-    )
-    run.add_argument("--tty", action="store_true", help="give the command a terminal")
-    run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD")
-
-
-def _add_tasks(commands: Commands) -> None:
-    tasks = commands.add_parser("tasks", help="what runs and what ran")
-    tasks.add_argument("--json", action="store_true", help="a list of objects, newest first")
-    tasks.add_argument("-n", dest="limit", type=int, default=50, help="how many runs (50)")
-    logs = commands.add_parser("logs", help="the output of a run")
-    logs.add_argument("id", metavar="ID", help="a task (41), 41@HOST, or the begin of a run id")
-    logs.add_argument("-f", dest="follow", action="store_true", help="follow until it ends")
-    stop = commands.add_parser("stop", help="send a signal to a run")
-    stop.add_argument("id", metavar="ID", help="a task (41), 41@HOST, or the begin of a run id")
-    stop.add_argument("--signal", default="INT", type=_signal, metavar="S", help="INT")
-
-
-def _add_groups(commands: Commands) -> None:
-    groups = commands.add_parser("groups", help="named sets of hosts")
-    groups.add_argument("--json", action="store_true", help="a list of objects")
-    groups.add_argument("--offline", action="store_true", help="connect to nothing: names only")
-    actions = groups.add_subparsers(dest="action", metavar="ACTION")
-    add = actions.add_parser("add", help="keep a set of hosts by name")
-    add.add_argument("name", metavar="NAME")
-    add.add_argument("where", nargs="+", metavar="WHERE")
-    add.add_argument(
-        "--live", action="store_true", help="keep WHERE itself: who is in it changes with the hosts"
-    )
-    rename = actions.add_parser("rename", help="give a group another name")
-    rename.add_argument("old", metavar="OLD")
-    rename.add_argument("new", metavar="NEW")
-    remove = actions.add_parser("remove", help="forget a group")
-    remove.add_argument("name", metavar="NAME")
-
-
-def _signal(text: str) -> str:
-    return text.upper().removeprefix("SIG")
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Command = Callable[[argparse.Namespace], int]
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 if __name__ == "__main__":
     sys.exit(main())
