@@ -83,3 +83,102 @@ class JournalError(LazytuiError):
 
 class SpoolError(LazytuiError):
     """Output of a run could not be put into its spool."""
+
+
+class TaskExecutionError(LazytuiError):
+    """A step of a task failed on a host.
+
+    Args:
+        task_step_index: the index of the step, from 0.
+        task: the name of the task.
+        host: where it ran.
+        execution_log_file_path: the file on the manager with all that it printed.
+        output: the end of what the step printed.
+        reason: why it failed: ``exit 3``, ``killed by SIGKILL``, ``not reached: refused``.
+    """
+
+    def __init__(
+        self,
+        task_step_index: int,
+        task: str,
+        host: str,
+        execution_log_file_path: str,
+        output: str,
+        reason: str = "",
+    ) -> None:
+        words = f"task {task!r} failed on {host} in step {task_step_index + 1}"
+        said = f"\n{output.rstrip()}" if output.strip() else ""
+        super().__init__(
+            f"{words}: {reason or 'it failed'}; all output is in {execution_log_file_path}{said}"
+        )
+        self.task_step_index = task_step_index
+        self.task = task
+        self.host = host
+        self.execution_log_file_path = execution_log_file_path
+        self.output = output
+        self.reason = reason
+
+
+class PortInUseError(LazytuiError):
+    """A port that was asked for is taken.
+
+    Args:
+        port: the port.
+        group: the hosts on one of which it is taken.
+        runtime: the one host on which it is taken.
+        detail: who has it, or which hosts, in plain words.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        group: object | None = None,
+        runtime: object | None = None,
+        detail: str = "",
+    ) -> None:
+        where = ""
+        if runtime is not None:
+            where = f" on {getattr(runtime, 'host', runtime)}"
+        elif group is not None:
+            where = f" in the group {', '.join(getattr(group, 'hosts', [str(group)]))}"
+        tail = f" ({detail})" if detail else ""
+        super().__init__(f"port {port} is in use{where}{tail}; give another, or a list of ports")
+        self.port = port
+        self.group = group
+        self.runtime = runtime
+
+
+class NoPortsLeftError(LazytuiError):
+    """None of the ports that were offered is free."""
+
+    def __init__(self, message: str = "none of the given ports is free; give more ports") -> None:
+        super().__init__(message)
+
+
+class PathCreationError(LazytuiError):
+    """A folder could not be made.
+
+    Args:
+        path: the folder.
+        host: where; None for the manager.
+        reason: why, in plain words.
+    """
+
+    def __init__(self, path: str, host: str | None = None, reason: str = "") -> None:
+        where = f" on {host}" if host else ""
+        super().__init__(f"{path} cannot be made{where}" + (f": {reason}" if reason else ""))
+        self.path = path
+        self.host = host
+        self.reason = reason
+
+
+class PythonMismatchError(LazytuiError):
+    """A function cannot be sent: the host's Python is another minor version than the manager's."""
+
+
+class UntrustedReturnError(LazytuiError):
+    """What a function gave back holds more than plain data, so it is not read."""
+
+
+class MasterStartError(LazytuiError):
+    """The master of a cluster did not start."""
