@@ -22,13 +22,7 @@ from lazytui.tui.keys import Keys
 from lazytui.tui.look import Look
 from lazytui.tui.messages import EngineChanged, changes_in
 from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
-from lazytui.tui.screens.events import EventsScreen
-from lazytui.tui.screens.help import HelpScreen
 from lazytui.tui.screens.hosts import HostsScreen
-from lazytui.tui.screens.leave import LeaveScreen, would_stop
-from lazytui.tui.screens.palette import PaletteScreen
-from lazytui.tui.screens.question import Asking
-from lazytui.tui.screens.tasks import TasksScreen
 from lazytui.tui.styles import sheet_paths
 from lazytui.tui.theme import THEMES
 from lazytui.tui.toasts import keep_clear
@@ -36,7 +30,7 @@ from lazytui.tui.typeahead import TypeAhead
 from lazytui.tui.widgets.entry_list import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual.driver import Driver
     from textual.events import Event as TerminalEvent
@@ -50,11 +44,26 @@ log = logging.getLogger(__name__)
 
 # At most so many updates of the screens a second, however fast events come.
 UPDATES_PER_S = 12
-# The roots, by the mode of Textual that keeps each as it was left.
-ROOTS: dict[str, type[EngineScreen]] = {
+
+
+def _tasks(context: Context) -> EngineScreen:
+    from lazytui.tui.screens.tasks import TasksScreen
+
+    return TasksScreen(context)
+
+
+def _events(context: Context) -> EngineScreen:
+    from lazytui.tui.screens.events import EventsScreen
+
+    return EventsScreen(context)
+
+
+# The roots, by the mode of Textual that keeps each as it was left. All but the first screen are
+# imported when they are asked for: the first paint does not wait for them.
+ROOTS: dict[str, Callable[[Context], EngineScreen]] = {
     "hosts": HostsScreen,
-    "tasks": TasksScreen,
-    "events": EventsScreen,
+    "tasks": _tasks,
+    "events": _events,
 }
 
 
@@ -275,6 +284,8 @@ class LazytuiApp(App[None], inherit_bindings=False):
     def action_questions(self) -> None:
         """Ask the user what the engine wants to know."""
         if isinstance(self.screen, EngineScreen):
+            from lazytui.tui.screens.question import Asking
+
             Asking(self, self.engine).ask()
 
     def action_zoom(self) -> None:
@@ -285,21 +296,21 @@ class LazytuiApp(App[None], inherit_bindings=False):
     def action_keys(self) -> None:
         """List the keys of the current screen; enter does what one does."""
         if isinstance(self.screen, EngineScreen):
+            from lazytui.tui.screens.help import HelpScreen
+
             self.push_screen(HelpScreen(self.screen.entries()), _do)
 
     def action_palette(self) -> None:
         """Find something to do by its name."""
         if isinstance(self.screen, EngineScreen):
+            from lazytui.tui.screens.palette import PaletteScreen
+
             entries = [entry for entry in self.screen.entries() if entry.do]
             entries += [
                 Entry(f"Theme: {name}", do=partial(setattr, self, "theme", theme.name))
                 for name, theme in THEMES.items()
             ]
-            filters = {
-                name: partial(self._filter, name)
-                for name, root in ROOTS.items()
-                if hasattr(root, "set_filter")
-            }
+            filters = {name: partial(self._filter, name) for name in ROOTS}
             self.push_screen(PaletteScreen(entries, filters), _do)
 
     def _filter(self, root: str, text: str) -> None:
@@ -307,6 +318,8 @@ class LazytuiApp(App[None], inherit_bindings=False):
 
     def action_quit_now(self) -> None:
         """Leave from anywhere; asks when something would stop. Twice means it."""
+        from lazytui.tui.screens.leave import LeaveScreen, would_stop
+
         records = self.engine.runs.records(RECORDS_SHOWN)
         if isinstance(self.screen, LeaveScreen) or not would_stop(records):
             self.exit()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 from textual.screen import Screen
 
 from lazytui.tui.keymap import SCOPE_TITLES, shown_key
-from lazytui.tui.screens.question import distinct
+from lazytui.tui.questions import distinct
 from lazytui.tui.widgets.bars import Header, KeyBar
 from lazytui.tui.widgets.entry_list import Entry
 

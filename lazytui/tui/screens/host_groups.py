@@ -9,10 +9,6 @@ from lazytui.core.where import fold
 from lazytui.tui.group_order import FIXED, LIVE, GroupDraft, GroupOrder, draft_of, keep
 from lazytui.tui.group_rows import group_sections
 from lazytui.tui.run_order import count_text
-from lazytui.tui.screens.confirm import confirm
-from lazytui.tui.screens.group_edit import GroupSheet
-from lazytui.tui.screens.group_list import GroupListScreen
-from lazytui.tui.screens.run_prompt import ask_run
 from lazytui.tui.widgets.cells import Piece, content_of
 from lazytui.tui.widgets.groups_panel import GroupList
 
@@ -21,6 +17,7 @@ if TYPE_CHECKING:
 
     from lazytui.core.groups import Group
     from lazytui.core.where import Where
+    from lazytui.tui.screens.group_edit import GroupSheet
     from lazytui.tui.screens.hosts import HostsScreen
 
 
@@ -80,6 +77,8 @@ class HostGroups:
             if asked is not None:
                 self.do(asked)
 
+        from lazytui.tui.screens.group_list import GroupListScreen
+
         self._screen.open(GroupListScreen(self._engine, self._screen.filter_text), decided)
 
     def do(self, asked: GroupList.Asked) -> None:
@@ -92,6 +91,8 @@ class HostGroups:
             same = row.filter == self._screen.filter_text
             self._screen.set_filter("" if same else row.filter)
         elif asked.deed == "run":
+            from lazytui.tui.screens.run_prompt import ask_run
+
             label = row.filter if row.group else row.filter.partition(":")[2]
             ask_run(self._screen, self._screen.context, row.hosts, label=label)
         elif row.group is not None and asked.deed == "edit":
@@ -101,6 +102,8 @@ class HostGroups:
 
     def new(self) -> None:
         """Make a group of the marked hosts, of the filter, or of what is typed."""
+        from lazytui.tui.screens.group_edit import GroupSheet
+
         marked, text = self._screen.table.marked, self._screen.filter_text
         if marked:
             draft = GroupDraft("", FIXED, fold(marked))
@@ -109,6 +112,8 @@ class HostGroups:
         self._ask(GroupSheet(self._engine, draft, live_where=text), "")
 
     def _edit(self, group: Group) -> None:
+        from lazytui.tui.screens.group_edit import GroupSheet
+
         self._ask(GroupSheet(self._engine, draft_of(group), own_name=group.name), group.name)
 
     def _ask(self, sheet: GroupSheet, old_name: str) -> None:
@@ -125,6 +130,8 @@ class HostGroups:
             self._screen.set_filter(f"@{order.name}")
 
     def _remove(self, group: Group) -> None:
+        from lazytui.tui.screens.confirm import confirm
+
         lines = [group.where, ""] if group.live else [fold(group.hosts), ""]
         lines.append("The hosts themselves are left alone.")
         count = count_text(len(group.hosts))

@@ -15,11 +15,7 @@ from lazytui.tui.group_suggester import GroupSuggester
 from lazytui.tui.host_filter import HostFilter
 from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
-from lazytui.tui.screens.choice import ChoiceScreen
-from lazytui.tui.screens.host import HostScreen
 from lazytui.tui.screens.host_groups import HostGroups
-from lazytui.tui.screens.output import OutputScreen
-from lazytui.tui.screens.run_prompt import ask_run
 from lazytui.tui.widgets.bars import Bar, banner_pieces
 from lazytui.tui.widgets.cells import Piece, content_of
 from lazytui.tui.widgets.filter_bar import FilterBar
@@ -393,6 +389,8 @@ class HostsScreen(EngineScreen):
 
         choices = [(key, way.text) for key, way in SORTS.items()]
         start = list(SORTS).index(self.table.sort.by)
+        from lazytui.tui.screens.choice import ChoiceScreen
+
         self.open(ChoiceScreen("Sort by", (), choices, start=start), decided)
 
     def action_sort_reverse(self) -> None:
@@ -437,17 +435,23 @@ class HostsScreen(EngineScreen):
             self.table.toggle_fold(shared.key)
             self.show_keys()
         elif current:
+            from lazytui.tui.screens.host import HostScreen
+
             self.open(HostScreen(self.context, current.host))
 
     def action_run(self) -> None:
         """Ask for a command for the marked hosts, or the current one."""
         label = "marked" if self.table.marked else "these"
         shown = self.table.hosts
+        from lazytui.tui.screens.run_prompt import ask_run
+
         ask_run(self, self.context, self._targets(), shown=shown, label=label)
 
     def action_logs(self) -> None:
         """Show the output of the last run on the current host."""
         if last := self._last_runs.get(self.table.current or ""):
+            from lazytui.tui.screens.output import OutputScreen
+
             self.open(OutputScreen(self.context, last.run_id))
 
     def action_refresh(self) -> None:

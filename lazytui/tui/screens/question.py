@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from lazytui.tui.keymap import bindings
+from lazytui.tui.questions import distinct
 from lazytui.tui.screens.choice import ChoiceScreen
 
 if TYPE_CHECKING:
@@ -57,15 +58,6 @@ class QuestionScreen(ChoiceScreen, inherit_bindings=False):
     def action_skip(self) -> None:
         """Show the next question; this one goes on waiting."""
         self.leave(NEXT)
-
-
-def distinct(questions: Sequence[QuestionView]) -> list[list[QuestionView]]:
-    """Put questions together that ask the very same: they are asked once."""
-    alike: dict[object, list[QuestionView]] = {}
-    for question in questions:
-        content = (question.title, question.lines, question.choices)
-        alike.setdefault(content, []).append(question)
-    return list(alike.values())
 
 
 class Asking:
