@@ -182,3 +182,19 @@ class UntrustedReturnError(LazytuiError):
 
 class MasterStartError(LazytuiError):
     """The master of a cluster did not start."""
+
+
+class ExposureError(LazytuiError):
+    """A port could not be exposed, for another reason than being taken.
+
+    Args:
+        reason: what happened, with what to do about it.
+        host: where; empty for the manager.
+        retry: whether trying again by itself may help.
+    """
+
+    def __init__(self, reason: str, *, host: str = "", retry: bool = True) -> None:
+        super().__init__(f"{host}: {reason}" if host else reason)
+        self.reason = reason
+        self.host = host
+        self.retry = retry

@@ -65,6 +65,18 @@ class GroupsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ExposureChanged:
+    """An exposure was added, removed, changed its state, or carried something."""
+
+    id: int
+
+    @property
+    def key(self) -> Hashable:
+        """Events with one key replace each other while unread."""
+        return ("exposure", self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionsChanged:
     """A question waits for an answer, or one was answered."""
 
@@ -101,6 +113,7 @@ Event = (
     RuntimeChanged
     | RunChanged
     | OutputGrew
+    | ExposureChanged
     | GroupsChanged
     | QuestionsChanged
     | AuditChanged
