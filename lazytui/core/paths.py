@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import platform
-import re
 import stat
 import sys
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lazytui.errors import SettingsError
+from lazytui.rendezvous import state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_MACHINE_ID_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +31,7 @@ class Paths:
     def of_user(cls, environ: Mapping[str, str] | None = None) -> Paths:
         """Give the paths of the user, by ``XDG_CONFIG_HOME`` and ``XDG_STATE_HOME``."""
         environ = os.environ if environ is None else environ
-        state = _base("XDG_STATE_HOME", environ, ".local/state", "user_state_path")
-        return cls(config_file(environ).parent, state / "lazytui" / machine_id())
+        return cls(config_file(environ).parent, Path(state_dir(environ)))
 
     @property
     def config_file(self) -> Path:
@@ -81,18 +76,6 @@ class Paths:
 def config_file(environ: Mapping[str, str]) -> Path:
     """Give the path of the settings file."""
     return _base("XDG_CONFIG_HOME", environ, ".config", "user_config_path") / "lazytui/config.toml"
-
-
-def machine_id(files: tuple[Path, ...] = _MACHINE_ID_FILES) -> str:
-    """Give a word for this machine that stays the same: its machine id, else of its host name."""
-    for file in files:
-        try:
-            text = file.read_text(encoding="ascii", errors="replace").strip()
-        except OSError:
-            continue
-        if re.fullmatch(r"[0-9a-f]{32}", text):
-            return text
-    return "host-" + blake2b(platform.node().encode(), digest_size=8).hexdigest()
 
 
 def _base(variable: str, environ: Mapping[str, str], linux: str, elsewhere: str) -> Path:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazytui.core.paths import Paths, machine_id
+from lazytui.core.paths import Paths
 from lazytui.core.settings import HostSettings, ScreenSettings, Settings, load
 from lazytui.errors import SettingsError
+from lazytui.rendezvous import machine_id
 
 
 def read(tmp_path: Path, text: str | bytes, **environ: str) -> tuple[Settings, list[str]]:
