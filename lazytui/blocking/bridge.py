@@ -1,0 +1,239 @@
+"""The bridge from blocking code to the core: one event loop in a thread of its own.
+
+A script, a notebook whose own loop runs, several threads and a forked worker all call over it.
+It holds no logic: it starts the loop at the first call, carries calls and answers, and ends what
+runs there with the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import logging
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
+
+log = logging.getLogger(__name__)
+
+CANCEL_S = 10.0  # that a cancelled call may take to tidy up before Ctrl-C is passed on
+
+Held = TypeVar("Held")
+Answer = TypeVar("Answer")
+
+
+class Bridge(Generic[Held]):
+    """Calls coroutines from any thread but its own, and waits for them.
+
+    Args:
+        open_held: makes what every call gets as its argument; opened with the first call, closed
+            by :meth:`close` or at the end of the process.
+    """
+
+    def __init__(self, open_held: Callable[[], AbstractAsyncContextManager[Held]]) -> None:
+        self._open_held = open_held
+        self._lock = threading.Lock()
+        self._house: _House[Held] | None = None
+        self._inherited: list[object] = []
+        self._registered = False
+
+    def call(self, ask: Callable[[Held], Coroutine[Any, Any, Answer]]) -> Answer:
+        """Run a coroutine on the loop and give its result.
+
+        Ctrl-C cancels the coroutine, waits until it has tidied up, and is then raised here.
+
+        Args:
+            ask: makes the coroutine; called on the loop.
+
+        Raises:
+            RuntimeError: called from the loop of the bridge itself, which would wait for ever.
+            BaseException: what the coroutine raised.
+        """
+        house = self._open()
+        if threading.get_ident() == house.thread_id:
+            raise RuntimeError(
+                "the blocking API was called from lazytui's own loop; use lazytui.core there"
+            )
+        return house.call(ask)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there was a call since the start of the process, or since it was closed."""
+        return self._house is not None
+
+    def close(self) -> None:
+        """Close what is held and end the loop; the next call begins anew."""
+        with self._lock:
+            house, self._house = self._house, None
+        if house is not None:
+            house.close()
+
+    def _open(self) -> _House[Held]:
+        house = self._house
+        if house is not None and house.is_alive:
+            return house
+        with self._lock:
+            if self._house is None or not self._house.is_alive:
+                self._register()
+                self._house = _House(self._open_held)
+            return self._house
+
+    def _register(self) -> None:
+        """See to it that the end of the process closes, and that a fork begins anew."""
+        if self._registered:
+            return
+        self._registered = True
+        os.register_at_fork(after_in_child=self._forget)
+        _at_exit(self.close)
+
+    def _forget(self) -> None:
+        """In a forked child: the loop's thread is not there, and the connections are the parent's.
+
+        What was inherited is kept, never closed: its sockets and its journal are the parent's.
+        """
+        self._inherited.append(self._house)
+        self._house = None
+        self._lock = threading.Lock()
+        _at_end_of_worker(self.close)
+
+
+class _House(Generic[Held]):
+    """One loop with its thread, and what is held there."""
+
+    def __init__(self, open_held: Callable[[], AbstractAsyncContextManager[Held]]) -> None:
+        self._open_held = open_held
+        self._opened: concurrent.futures.Future[Held] = concurrent.futures.Future()
+        self._calls: set[_Call[Any]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._leave = asyncio.Event()
+        self._thread = threading.Thread(target=self._live, name="lazytui", daemon=True)
+        self._thread.start()
+        assert self._thread.ident is not None
+        self.thread_id = self._thread.ident
+        try:
+            self._held = self._opened.result()
+        except BaseException:
+            self._ask_to_leave()
+            raise
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def call(self, ask: Callable[[Held], Coroutine[Any, Any, Answer]]) -> Answer:
+        call = _Call(self._loop, lambda: ask(self._held), self._calls)
+        try:
+            self._loop.call_soon_threadsafe(call.begin)
+            return call.answer.result()
+        except concurrent.futures.CancelledError:
+            raise RuntimeError("lazytui was closed while it was asked") from None
+        except BaseException:
+            if not call.answer.done():  # it is ours: Ctrl-C, or what a signal handler raised
+                self._cancel(call)
+            raise
+
+    def _cancel(self, call: _Call[Any]) -> None:
+        with contextlib.suppress(concurrent.futures.CancelledError, Exception):
+            self._loop.call_soon_threadsafe(call.cancel)
+            call.answer.result(CANCEL_S)
+
+    def close(self) -> None:
+        self._ask_to_leave()
+        self._thread.join()
+
+    def _ask_to_leave(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed already
+            self._loop.call_soon_threadsafe(self._leave.set)
+
+    # -- on the thread
+
+    def _live(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._hold())
+        except BaseException as error:
+            if not self._opened.done():
+                self._opened.set_exception(error)
+            else:
+                log.exception("closing")
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._loop.close()
+
+    async def _hold(self) -> None:
+        async with self._open_held() as held:
+            self._opened.set_result(held)
+            await self._leave.wait()
+            for call in list(self._calls):
+                call.cancel()
+            await asyncio.gather(*(call.ended() for call in self._calls), return_exceptions=True)
+
+
+class _Call(Generic[Answer]):
+    """One call on its way."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ask: Callable[[], Coroutine[Any, Any, Answer]],
+        calls: set[_Call[Any]],
+    ) -> None:
+        self.answer: concurrent.futures.Future[Answer] = concurrent.futures.Future()
+        self._loop = loop
+        self._ask = ask
+        self._calls = calls
+        self._task: asyncio.Task[Answer] | None = None
+
+    def begin(self) -> None:
+        self._calls.add(self)
+        try:
+            self._task = self._loop.create_task(self._ask())
+        except BaseException as error:
+            self._calls.discard(self)
+            self.answer.set_exception(error)
+            return
+        self._task.add_done_callback(self._end)
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def ended(self) -> None:
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def _end(self, task: asyncio.Task[Answer]) -> None:
+        self._calls.discard(self)
+        if task.cancelled():
+            self.answer.set_exception(concurrent.futures.CancelledError())
+        elif (error := task.exception()) is not None:
+            self.answer.set_exception(error)
+        else:
+            self.answer.set_result(task.result())
+
+
+def _at_exit(close: Callable[[], None]) -> None:
+    """Call at the end of the process, while threads can still be used.
+
+    Plain ``atexit`` comes after the thread pools were shut, without which nothing can be closed
+    in order. ``threading`` has a list of its own for that, the last registered first; so the
+    pools' own entry has to be there before ours.
+    """
+
+    register = getattr(threading, "_register_atexit", atexit.register)
+    register(close)
+
+
+def _at_end_of_worker(close: Callable[[], None]) -> None:
+    """Call at the end of a worker of ``multiprocessing``, which leaves without ``atexit``."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, close, exitpriority=100)
