@@ -11,6 +11,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
+import importlib
 import logging
 import os
 import sys
@@ -227,7 +228,7 @@ def _at_exit(close: Callable[[], None]) -> None:
     in order. ``threading`` has a list of its own for that, the last registered first; so the
     pools' own entry has to be there before ours.
     """
-
+    importlib.import_module("concurrent.futures.thread")
     register = getattr(threading, "_register_atexit", atexit.register)
     register(close)
 
