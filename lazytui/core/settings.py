@@ -95,6 +95,8 @@ class ScreenSettings:
     """Symbols in ASCII; ``auto``: when the locale is not UTF-8."""
     mouse: bool = True
     """Whether the mouse is listened to; without it the terminal's own selection works."""
+    hidden_columns: str = "none"
+    """The columns of Hosts that are not shown, such as ``load net``; key ``c`` names them all."""
 
 
 @dataclass(frozen=True, slots=True)

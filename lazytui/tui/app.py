@@ -107,7 +107,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
         if self.no_color:
             self._look_filters.append(NoColor())
         self.engine = engine
-        self.context = Context(engine, clock or Clock())
+        self.context = Context(engine, clock or Clock(), hidden_columns=look.hidden_columns)
         self.keys = Keys(look.keys)
         self.set_keymap(self.keys.for_textual)
         self._key_problems: list[str] = []

@@ -230,3 +230,4 @@ class Context:
     engine: EngineView
     clock: Clock = field(default_factory=Clock)
     drafts: Drafts = field(default_factory=Drafts)
+    hidden_columns: frozenset[str] = frozenset()

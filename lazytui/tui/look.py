@@ -23,12 +23,14 @@ class Look:
         ascii: symbols are replaced by ASCII.
         mouse: the mouse is listened to; without it the terminal's own selection works.
         keys: keys by the id of what they do; the others have their defaults.
+        hidden_columns: names of the columns of Hosts that are not shown.
     """
 
     theme: str = "dark"
     ascii: bool = False
     mouse: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hidden_columns: frozenset[str] = frozenset()
 
 
 def choose(
@@ -58,4 +60,5 @@ def choose(
         ascii=ascii_only or screen.ascii == "always" or by_itself,
         mouse=screen.mouse and not no_mouse,
         keys=settings.keys,
+        hidden_columns=frozenset(screen.hidden_columns.split()),
     )

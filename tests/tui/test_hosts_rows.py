@@ -9,10 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazytui.core.model import HostState
+from lazytui.tui.app import LazytuiApp
+from lazytui.tui.look import Look
 from lazytui.tui.screens.hosts import HostsScreen
 from lazytui.tui.widgets.host_order import SORTS, Sort, folded, in_order, natural
-from lazytui.tui.widgets.host_table import HostTable
-from tests.tui.fake_engine import FakeEngine, FakeRuntime, lab, metrics, up, with_runs
+from lazytui.tui.widgets.host_table import COLUMN_CHOICES, HostTable
+from tests.tui.fake_engine import (
+    STOPPED_CLOCK,
+    FakeEngine,
+    FakeRuntime,
+    lab,
+    metrics,
+    up,
+    with_runs,
+)
 from tests.tui.seen import row_of, rows, settle, shown, text
 
 NO_ANSWER = "no answer in 5 s"
@@ -304,3 +314,37 @@ async def test_marks_filter_and_cursor_of_two_screens_are_their_own():
         assert table(one).marked == ["node01"]
         assert table(two).marked == []
         assert "6 hosts" in rows(one.app)[-2]
+
+
+async def test_columns_are_hidden_and_shown_by_a_menu_that_the_table_follows_at_once():
+    async with shown(lab(), size=(110, 34)) as pilot:
+        assert "tasks" in row_of(pilot.app, "state")
+        await pilot.press("c", "t", "g")
+        await pilot.pause()
+        assert "Columns" in text(pilot.app)
+        await pilot.press("escape")
+        await pilot.pause()
+        heads = row_of(pilot.app, "state")
+        assert "tasks" not in heads
+        assert "gpu free" not in heads
+        await pilot.press("c", *["down"] * 4, "space", "enter")
+        await pilot.pause()
+        assert "tasks" in row_of(pilot.app, "state")
+
+
+async def test_columns_hidden_by_the_settings_are_hidden_and_wrong_names_told():
+    look = Look(hidden_columns=frozenset({"mem", "moon"}))
+    async with LazytuiApp(lab(), clock=STOPPED_CLOCK, look=look).run_test(
+        size=(130, 34), notifications=True
+    ) as pilot:
+        await settle(pilot, "no moon; there are cpu, mem")
+        heads = row_of(pilot.app, "state")
+        assert "mem" not in heads
+        assert "cpu" in heads
+
+
+async def test_all_columns_may_be_hidden_and_the_rows_are_still_there():
+    look = Look(hidden_columns=frozenset(COLUMN_CHOICES))
+    async with LazytuiApp(lab(), clock=STOPPED_CLOCK, look=look).run_test(size=(80, 24)) as pilot:
+        await settle(pilot, "gpu01")
+        assert "up" in row_of(pilot.app, "gpu01")

@@ -15,6 +15,7 @@ SCREENS = {
     "tasks": (["2", "escape"], "#6"),
     "output": (["l"], "epoch 4"),
     "help": (["question_mark", "j"], "Run a command"),
+    "columns": (["c", "t"], "Columns"),
     "palette": (["colon", *"mark"], "Mark all"),
     "palette-filter": (["colon", *"hosts", "space", *"gpu"], "Hosts that match"),
     "question": (["Q"], "Is this really db01?  1 of 2"),

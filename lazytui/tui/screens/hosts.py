@@ -22,7 +22,7 @@ from lazytui.tui.widgets.filter_bar import FilterBar
 from lazytui.tui.widgets.host_about import HostAbout
 from lazytui.tui.widgets.host_details import empty_pieces
 from lazytui.tui.widgets.host_order import SORTS, Fold, Sort
-from lazytui.tui.widgets.host_table import HostTable, counts
+from lazytui.tui.widgets.host_table import COLUMN_CHOICES, HostTable, counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +65,7 @@ class HostsScreen(EngineScreen):
         self._banner = Bar(id="banner")
         self._box = Vertical(self.table, id="hosts-box", classes="panel")
         self._about = HostAbout(self.clock)
+        self.table.hide(self.context.hidden_columns)
         self._groups = HostGroups(self)
         self._body = Horizontal(self._groups.panel, self._box, self._about.panel, id="hosts-body")
         self._empty = Static()
@@ -87,6 +88,12 @@ class HostsScreen(EngineScreen):
         yield self._status
         yield self._filter_bar
         yield self.key_bar
+
+    def on_mount(self) -> None:
+        """Say which of the columns to hide there is none of."""
+        if unknown := sorted(self.context.hidden_columns - COLUMN_CHOICES.keys() - {"none"}):
+            text = f"hidden_columns: no {', '.join(unknown)}; there are {', '.join(COLUMN_CHOICES)}"
+            self.app.notify(sanitize(text), severity="warning", markup=False)
 
     # What is seen
 
@@ -392,6 +399,12 @@ class HostsScreen(EngineScreen):
         from lazytui.tui.screens.choice import ChoiceScreen
 
         self.open(ChoiceScreen("Sort by", (), choices, start=start), decided)
+
+    def action_columns(self) -> None:
+        """Choose which columns are shown."""
+        from lazytui.tui.screens.columns import ColumnsScreen
+
+        self.open(ColumnsScreen(self.table.hidden, self.table.hide))
 
     def action_sort_reverse(self) -> None:
         """Turn the order round."""

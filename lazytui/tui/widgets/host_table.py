@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -27,6 +27,7 @@ from lazytui.tui.widgets.line_table import GAP, LineTable, joined, tail_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from lazytui.tui.context import Clock, RuntimeView
 
@@ -48,6 +49,30 @@ METRIC_COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnChoice:
+    """What may be hidden as one: its letter in the menu, its words, and its columns."""
+
+    key: str
+    text: str
+    columns: tuple[str, ...]
+
+
+# In the order in which they keep their place when there is not room for all.
+COLUMN_CHOICES: dict[str, ColumnChoice] = {
+    "cpu": ColumnChoice("c", "cpu", ("cpu",)),
+    "mem": ColumnChoice("m", "memory", ("mem",)),
+    "gpu": ColumnChoice("g", "gpus free, of all", ("free",)),
+    "history": ColumnChoice("h", "cpu of the last minutes", ("spark",)),
+    "tasks": ColumnChoice("t", "tasks that run there", ("tasks",)),
+    "disk": ColumnChoice("d", "disk", ("disk",)),
+    "vram": ColumnChoice("v", "memory of the gpus", ("vram",)),
+    "use": ColumnChoice("u", "use of the gpus", ("use",)),
+    "load": ColumnChoice("l", "load average", ("load",)),
+    "net": ColumnChoice("n", "network, in and out", ("in", "out")),
+}
+
+
 class HostTable(LineTable):
     """One row a host, as in the ssh config or sorted, all of them or those of a filter.
 
@@ -60,6 +85,7 @@ class HostTable(LineTable):
         self._runtimes = runtimes
         self._clock = clock
         self._sort = Sort()
+        self._hidden: AbstractSet[str] = frozenset()
         self._hosts: Sequence[str] = ()
         self._folds: dict[str, Fold] = {}
         self._gone: dict[str, str] = {}  # rows for several hosts that went, and their first host
@@ -135,6 +161,17 @@ class HostTable(LineTable):
         self._layout_width = -1
         self.refresh()
 
+    @property
+    def hidden(self) -> AbstractSet[str]:
+        """The names in :data:`COLUMN_CHOICES` of what is not shown."""
+        return self._hidden
+
+    def hide(self, names: AbstractSet[str]) -> None:
+        """Show all columns but these, where there is room for them."""
+        self._hidden = names & COLUMN_CHOICES.keys()
+        self._layout_width = -1
+        self.refresh()
+
     def toggle_fold(self, key: str) -> None:
         """Open a row for several hosts, or close it."""
         self._opened ^= {key}
@@ -195,10 +232,11 @@ class HostTable(LineTable):
         longest = max((cell_len(sanitize(key)) for key in self._hosts), default=0)
         shared = max((cell_len(self.names_of(f)) + 2 for f in self._folds.values()), default=0)
         name = max(NAME_LEAST, min(longest, 16 if cells < 96 else 24), min(shared, NAME_FOLD))
+        hidden = {column for choice in self._hidden for column in COLUMN_CHOICES[choice].columns}
         columns = (
             Column("host", "host", name, grow_to=max(name, min(longest, NAME_MOST))),
             Column("state", "state", 12),
-            *METRIC_COLUMNS,
+            *(column for column in METRIC_COLUMNS if column.id not in hidden),
         )
         chosen = fit_columns(columns, cells, GAP)
         if not any(column.id == "spark" for column in chosen):
