@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
-
-    Command = Callable[[argparse.Namespace], int]
+    from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,9 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from lazytui.errors import LazytuiError, UsageError
 
     try:
-        code = int(_command(arguments)(arguments))
-        sys.stdout.flush()  # now, as at exit nobody could tell a broken pipe from a fault
-        return code
+        return _carry_out(arguments)
     except UsageError as error:
         common.say(str(error))
         return common.USAGE
@@ -37,26 +33,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return common.broken_pipe()
 
 
-def _command(arguments: argparse.Namespace) -> Command:
-    """Give the function of a command, importing its module only now."""
-    match arguments.command:
-        case "hosts" | "list-runtimes":
-            from lazytui.commands.hosts import hosts as command
-        case "run":
-            from lazytui.commands.run import run as command
-        case "tasks":
-            from lazytui.commands.tasks import tasks as command
-        case "logs":
-            from lazytui.commands.tasks import logs as command
-        case "stop":
-            from lazytui.commands.tasks import stop as command
-        case "groups":
-            from lazytui.commands.groups import groups as command
-        case "demo":
-            from lazytui.commands.screen import demo as command
-        case _:
-            from lazytui.commands.screen import screen as command
-    return command
+def _carry_out(arguments: argparse.Namespace) -> int:
+    from lazytui.commands.table import command_named
+
+    command = command_named(arguments.command)
+    if command is not None:
+        from lazytui.commands.by_itself import carry_out
+
+        return carry_out(command, arguments)
+    from lazytui.commands import screen
+
+    return screen.demo(arguments) if arguments.command == "demo" else screen.screen(arguments)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""What the commands share: the engine to work with, tables, and output for people and pipes."""
+"""What the commands share: exit codes, an engine of their own, and who is meant by a WHERE."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lazytui.core.model import HostState
 from lazytui.text import sanitize
@@ -67,13 +66,14 @@ def say(text: str) -> None:
 
 @contextlib.asynccontextmanager
 async def engine(
-    arguments: argparse.Namespace, *, on_screen: bool = False
+    arguments: argparse.Namespace, *, on_screen: bool = False, config: SSHConfig | None = None
 ) -> AsyncIterator[Engine]:
     """Give an engine that lives as long as the command.
 
     Args:
         arguments: of the command line.
         on_screen: questions and problems wait for the screen instead of going to the terminal.
+        config: the ssh config, if it has been read, its problems told.
 
     Raises:
         LazytuiError: settings folder, journal or ssh config cannot be used.
@@ -82,7 +82,7 @@ async def engine(
     from lazytui.core.engine import Engine
     from lazytui.core.paths import Paths
 
-    config = load_config(arguments, quiet=on_screen)
+    config = config or load_config(arguments, quiet=on_screen)
     settings, problems = settings_file.load()
     if not on_screen:
         complain(problems)
@@ -206,59 +206,8 @@ def kept_groups(hosts: Sequence[Listed]) -> list[Group]:
     return evaluate(records, hosts)
 
 
-def print_json(value: Any) -> None:
-    """Write one JSON value to stdout, escaped where that is not UTF-8."""
-    text = json.dumps(value, ensure_ascii=not _utf8())
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
-    sys.stdout.buffer.flush()
-
-
-def print_table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """Write aligned columns to stdout, the first row as their heads.
-
-    Args:
-        rows: cells without control characters.
-        right: indexes of columns that are numbers.
-    """
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())
-
-
-def write_output(data: bytes, *, prefix: str = "") -> None:
-    """Write a run's output to stdout: raw in a pipe, made harmless on a terminal.
-
-    Args:
-        data: whole lines, or the last piece of the output.
-        prefix: put before each line.
-    """
-    out = sys.stdout.buffer
-    if not sys.stdout.isatty() and not prefix:
-        out.write(data)
-        out.flush()
-        return
-    lines = data.split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    for line in lines:
-        if sys.stdout.isatty():
-            out.write(f"{prefix}{sanitize(line)}\n".encode(errors="replace"))
-        else:
-            out.write(prefix.encode() + line + b"\n")
-    out.flush()
-
-
 def broken_pipe() -> int:
     """Leave quietly when who reads our output has gone; the exit code of SIGPIPE."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141
-
-
-def _utf8() -> bool:
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"

@@ -12,18 +12,19 @@ from lazytui.text import sanitize
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lazytui.commands.call import Call
     from lazytui.core.engine import Engine
     from lazytui.core.plan import Plan
 
 
-async def dry_run(engine: Engine, hosts: Sequence[str], plan: Plan, *, as_json: bool) -> int:
+async def dry_run(call: Call, engine: Engine, hosts: Sequence[str], plan: Plan) -> int:
     """Connect to the hosts, look at them, and tell; nothing is run nor remembered.
 
     Args:
+        call: with ``--json`` one object a line: ``host, batch, state, caution``.
         engine: knows the hosts.
         hosts: where it would run.
         plan: how.
-        as_json: one object a line: ``host, batch, state, caution``.
 
     Returns:
         The exit code: 3 when some host is not reached.
@@ -35,9 +36,9 @@ async def dry_run(engine: Engine, hosts: Sequence[str], plan: Plan, *, as_json: 
         for number, batch in enumerate(plan.batches(hosts), 1)
         for host in batch
     ]
-    if as_json:
+    if call.arguments.json:
         for number, runtime, trouble in rows:
-            common.print_json(
+            call.print_json(
                 {
                     "host": runtime.host,
                     "batch": number,
@@ -49,6 +50,6 @@ async def dry_run(engine: Engine, hosts: Sequence[str], plan: Plan, *, as_json: 
         table = [
             [str(number), sanitize(runtime.host), trouble] for number, runtime, trouble in rows
         ]
-        common.print_table([["BATCH", "HOST", "CAUTION"], *table], right=(0,))
+        call.print_table([["BATCH", "HOST", "CAUTION"], *table], right=(0,))
     reached = all(runtime.state is HostState.ACTIVE for _, runtime, _ in rows)
     return common.OK if reached else common.NOT_REACHED

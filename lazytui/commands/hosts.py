@@ -9,45 +9,37 @@ from lazytui.errors import UsageError
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
-    import argparse
-
+    from lazytui.commands.call import Call
     from lazytui.core.runtime import Runtime
     from lazytui.ssh.config import SSHConfig
 
 SYMBOLS = {"active": "●", "inactive": "○"}
 
 
-def hosts(arguments: argparse.Namespace) -> int:
+async def hosts(call: Call) -> int:
     """List the hosts; exit code 0 also when some are inactive."""
-    config = common.load_config(arguments)
+    config = await call.config()
     if not config.entries:
-        return _nothing(arguments, config)
-    if arguments.offline:
-        return _offline(arguments, config)
-    import asyncio
-
-    return asyncio.run(_detect(arguments))
-
-
-def _nothing(arguments: argparse.Namespace, config: SSHConfig) -> int:
-    if arguments.json:
-        common.print_json([])
-    skipped = (
-        f", {len(config.skipped_patterns)} patterns skipped" if config.skipped_patterns else ""
-    )
-    where = common.config_path(arguments)
-    common.say(f"no hosts in {where}{skipped}. Add a `Host` entry, or try `lazytui demo`.")
+        return _nothing(call, config)
+    if call.arguments.offline:
+        return _offline(call, config)
+    async with call.engine() as engine:
+        chosen = await common.select(engine, call.arguments.where, default_all=True)
+        runtimes = await engine.detect(chosen)
+        if call.arguments.json:
+            call.print_json([as_json(runtime) for runtime in runtimes])
+        else:
+            _table(call, runtimes)
     return common.OK
 
 
-async def _detect(arguments: argparse.Namespace) -> int:
-    async with common.engine(arguments) as engine:
-        chosen = await common.select(engine, arguments.where, default_all=True)
-        runtimes = await engine.detect(chosen)
-        if arguments.json:
-            common.print_json([as_json(runtime) for runtime in runtimes])
-        else:
-            _table(runtimes, details=arguments.details)
+def _nothing(call: Call, config: SSHConfig) -> int:
+    if call.arguments.json:
+        call.print_json([])
+    skipped = (
+        f", {len(config.skipped_patterns)} patterns skipped" if config.skipped_patterns else ""
+    )
+    call.say(f"no hosts in {call.config_path}{skipped}. Add a `Host` entry, or try `lazytui demo`.")
     return common.OK
 
 
@@ -72,9 +64,10 @@ def as_json(runtime: Runtime) -> dict[str, Any]:
     }
 
 
-def _table(runtimes: list[Runtime], *, details: bool) -> None:
+def _table(call: Call, runtimes: list[Runtime]) -> None:
     from lazytui.text import size_text
 
+    details = call.arguments.details
     rows = [["HOST", "STATE", "CORES", "MEM", "GPUS", "PYTHON", "OS"]]
     if details:
         rows[0] += ["LATENCY", "ADDRESS"]
@@ -97,11 +90,11 @@ def _table(runtimes: list[Runtime], *, details: bool) -> None:
             row += [f"{runtime.latency_ms or 0:.0f} ms", runtime.address]
         rows.append(row)
     if len(rows) > 1:
-        common.print_table(rows, right=(2, 3, 7))
+        call.print_table(rows, right=(2, 3, 7))
     if inactive:
         if len(rows) > 1:
-            print()
-        common.print_table(
+            call.print()
+        call.print_table(
             [["HOST", "STATE", "REASON"]]
             + [[sanitize(r.host), f"{SYMBOLS['inactive']} inactive", r.reason] for r in inactive]
         )
@@ -114,10 +107,10 @@ def _gpus(names: tuple[str, ...]) -> str:
     return ", ".join(f"{names.count(kind)}×{kind}" for kind in kinds)
 
 
-def _offline(arguments: argparse.Namespace, config: SSHConfig) -> int:
+def _offline(call: Call, config: SSHConfig) -> int:
     """List what the ssh config says, connecting to nothing."""
     options = [config.resolve(entry.alias) for entry in config.entries]
-    where = common.parse(arguments.where)
+    where = common.parse(call.arguments.where)
     if where is not None:
         listed = [common.Listed(entry.alias) for entry in config.entries]
         groups = {group.name: group.hosts for group in common.kept_groups(listed)}
@@ -125,8 +118,8 @@ def _offline(arguments: argparse.Namespace, config: SSHConfig) -> int:
         if not wanted:
             raise UsageError(f"no host matches {where.text}")
         options = [option for option in options if option.alias in wanted]
-    if arguments.json:
-        common.print_json(
+    if call.arguments.json:
+        call.print_json(
             [
                 {
                     "host": option.alias,
@@ -152,5 +145,5 @@ def _offline(arguments: argparse.Namespace, config: SSHConfig) -> int:
         address = f"{option.user}@{option.hostname}:{option.port}"
         via = " ".join(option.proxy_jump) or ("command" if option.proxy_command else "-")
         rows.append([sanitize(text) for text in (option.alias, address, via, places[option.alias])])
-    common.print_table(rows)
+    call.print_table(rows)
     return common.OK

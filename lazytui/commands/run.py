@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
 from lazytui.commands.dry_run import dry_run
+from lazytui.commands.printer import SpoolPrinter
 from lazytui.core.events import Notice
 from lazytui.core.gather import Gather, render
 from lazytui.core.model import RunState
@@ -23,19 +20,20 @@ from lazytui.text import sanitize
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from lazytui.commands.call import Call
     from lazytui.core.engine import Engine
     from lazytui.core.events import Event
     from lazytui.core.live_run import LiveRun
     from lazytui.core.model import RunRecord
 
 INTERRUPT_GRACE_S = 10.0
-BLOCK = 1 << 20
 
 
-def run(arguments: argparse.Namespace) -> int:
+async def run(call: Call) -> int:
     """Run the command and wait for it, or leave it running with ``--detach``."""
+    arguments = call.arguments
     words = list(arguments.words)
     if words and words[0] == "--":
         words = words[1:]
@@ -47,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if not spec.command.strip():
         raise UsageError("nothing to run: lazytui run -w HOSTS -- COMMAND")
-    return asyncio.run(_run(arguments, spec, _plan(arguments)))
+    return await _run(call, spec, _plan(arguments))
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
@@ -59,47 +57,34 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     return Plan(arguments.batch or 0, arguments.stop_on_failure, timeout_s)
 
 
-async def _run(arguments: argparse.Namespace, spec: CommandSpec, plan: Plan) -> int:
-    async with common.engine(arguments) as engine:
+async def _run(call: Call, spec: CommandSpec, plan: Plan) -> int:
+    arguments = call.arguments
+    async with call.engine() as engine:
         hosts = await common.select(engine, arguments.where, default_all=arguments.least_busy)
         if arguments.least_busy:
             await engine.detect(hosts)
             await engine.sample()
             chosen = least_busy(map(engine.runtime, hosts))
-            common.say(f"least busy: {chosen.host} ({chosen.why})")
+            call.say(f"least busy: {chosen.host} ({chosen.why})")
             hosts = [chosen.host]
         if arguments.dry_run:
-            return await dry_run(engine, hosts, plan, as_json=arguments.json)
+            return await dry_run(call, engine, hosts, plan)
         # Caught from here on, as a run left in the journal is started by who comes next.
-        with _ctrl_c() as interrupted:
+        interrupted = asyncio.Event()
+        with call.on_interrupt(interrupted.set):
             runs = await engine.start_runs(spec, hosts, plan=plan)
             if arguments.detach:
-                return await _detach(engine, arguments, runs, interrupted)
-            show = _shown_by(arguments, hosts)
-            await _watch(engine, runs, show, interrupted)
-            show.close()
+                return await _detach(call, engine, runs, interrupted)
+            show = _shown_by(call, hosts)
+            await _watch(call, engine, runs, show, interrupted)
+            await show.close()
             if interrupted.is_set():
                 return common.INTERRUPTED
             return exit_code([run.record for run in runs], maxrc=arguments.maxrc)
 
 
-@contextlib.contextmanager
-def _ctrl_c() -> Iterator[asyncio.Event]:
-    """Give an event that Ctrl-C sets, instead of ending us."""
-    pressed = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, pressed.set)
-    try:
-        yield pressed
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-
-
 async def _detach(
-    engine: Engine,
-    arguments: argparse.Namespace,
-    runs: Sequence[LiveRun],
-    interrupted: asyncio.Event,
+    call: Call, engine: Engine, runs: Sequence[LiveRun], interrupted: asyncio.Event
 ) -> int:
     """Wait until every run has started, then leave them to themselves."""
     settled = asyncio.gather(*(run.settled.wait() for run in runs))
@@ -108,75 +93,96 @@ async def _detach(
     asked.cancel()
     settled.cancel()
     if interrupted.is_set():
-        await _interrupt(engine, [run for run in runs if not run.settled.is_set()])
+        await _interrupt(call, engine, [run for run in runs if not run.settled.is_set()])
     for run in runs:
-        if arguments.json:
-            common.print_json(as_json(run.record, b""))
+        record = run.record
+        if call.arguments.json:
+            call.print_json(as_json(record, b""))
         else:
-            record = run.record
-            print(f"#{record.task_id}  {record.run_id}  {record.host}  {record.state}", end="")
-            print(f"  {record.reason}" if record.reason else "")
+            cells = [f"#{record.task_id}", record.run_id, sanitize(record.host), record.state]
+            call.print("  ".join([*cells, record.reason] if record.reason else cells))
     failed = [run.record for run in runs if run.record.state.is_final]
     return common.INTERRUPTED if interrupted.is_set() else exit_code(failed, maxrc=False)
 
 
 async def _watch(
-    engine: Engine, runs: Sequence[LiveRun], show: _Shown, interrupted: asyncio.Event
+    call: Call,
+    engine: Engine,
+    runs: Sequence[LiveRun],
+    show: _Shown,
+    interrupted: asyncio.Event,
 ) -> None:
     """Show output until all runs are over, or the user interrupted and was obeyed."""
+    over: set[str] = set()
+    watching = asyncio.ensure_future(_show(call, engine, runs, show, over))
+    asked = asyncio.ensure_future(interrupted.wait())
+    try:
+        # Beside each other: a slow reader of the output must not keep an interrupt waiting.
+        await asyncio.wait((watching, asked), return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            return watching.result()
+        watching.cancel()
+        await asyncio.wait((watching,))
+        await _interrupt(call, engine, runs)
+        for run in runs:
+            if run.run_id not in over and run.record.state.is_final:
+                await show.ended(run.record)
+    finally:
+        asked.cancel()
+        watching.cancel()
+
+
+async def _show(
+    call: Call, engine: Engine, runs: Sequence[LiveRun], show: _Shown, over: set[str]
+) -> None:
+    """Show output until all runs are over; those that are, are added to ``over``."""
     by_id = {run.run_id: run for run in runs}
+    notices: set[str] = set()
     with engine.events.subscribe() as events:
-        asked = asyncio.ensure_future(interrupted.wait())
-        try:
-            over: set[str] = set()
-            notices: set[str] = set()
-            while len(over) < len(runs):
-                drained = asyncio.ensure_future(events.drain())
-                await asyncio.wait((drained, asked), return_when=asyncio.FIRST_COMPLETED)
-                if asked.done():
-                    drained.cancel()
-                    await _interrupt(engine, runs)
-                    for run in runs:
-                        if run.run_id not in over and run.record.state.is_final:
-                            show.ended(run.record)
-                    return
-                _tell(notices, drained.result())
-                touched = {getattr(event, "run_id", "") for event in drained.result()}
-                for run_id in touched & by_id.keys() - over:
-                    record = by_id[run_id].record
-                    show.grew(record)
-                    if record.state.is_final:
-                        over.add(run_id)
-                        show.ended(record)
-                    elif record.reason and not record.reason.startswith(WAITS):
-                        _tell(notices, [Notice(f"{record.host}: {record.reason}")])
-        finally:
-            asked.cancel()
+        touched = set(by_id)  # what came before we listened
+        while True:
+            for run_id in touched & by_id.keys() - over:
+                record = by_id[run_id].record
+                await show.grew(record)
+                if record.state.is_final:
+                    await show.ended(record)
+                    over.add(run_id)
+                elif record.reason and not record.reason.startswith(WAITS):
+                    _tell(call, notices, [Notice(f"{record.host}: {record.reason}")])
+            if len(over) == len(runs):
+                return
+            news = await events.drain()
+            _tell(call, notices, news)
+            touched = {getattr(event, "run_id", "") for event in news}
 
 
-def _tell(told: set[str], events: Iterable[Event]) -> None:
+def _tell(call: Call, told: set[str], events: Iterable[Event]) -> None:
     """Tell notices on stderr, each once."""
     for event in events:
         if isinstance(event, Notice) and event.text not in told:
             told.add(event.text)
-            common.say(event.text)
+            call.say(event.text)
 
 
-async def _interrupt(engine: Engine, runs: Sequence[LiveRun]) -> None:
+async def _interrupt(call: Call, engine: Engine, runs: Sequence[LiveRun]) -> None:
     """Ctrl-C goes to the commands; a second one, or ten seconds, leaves them running."""
     waiting = [run for run in runs if not run.done.is_set()]
     count = f"{len(waiting)} run{'s' if len(waiting) != 1 else ''}"
-    common.say(f"interrupt sent to {count}; again to leave what runs running")
+    call.say(f"interrupt sent to {count}; again to leave what runs running")
     again = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, again.set)
-    over = asyncio.gather(*(_stop_and_wait(engine, run) for run in waiting), return_exceptions=True)
-    left = asyncio.ensure_future(again.wait())
-    await asyncio.wait((over, left), timeout=INTERRUPT_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
-    over.cancel()
-    left.cancel()
+    with call.on_interrupt(again.set):
+        over = asyncio.gather(
+            *(_stop_and_wait(engine, run) for run in waiting), return_exceptions=True
+        )
+        left = asyncio.ensure_future(again.wait())
+        await asyncio.wait(
+            (over, left), timeout=INTERRUPT_GRACE_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        over.cancel()
+        left.cancel()
     running = [run for run in waiting if not run.done.is_set()]
     for run in running:
-        common.say(f"still running: {run.record.host} (lazytui stop {run.run_id[:8]})")
+        call.say(f"still running: {run.record.host} (lazytui stop {run.run_id[:8]})")
 
 
 async def _stop_and_wait(engine: Engine, run: LiveRun) -> None:
@@ -215,84 +221,85 @@ def as_json(record: RunRecord, output: bytes) -> dict[str, Any]:
 class _Shown:
     """Shows runs as they go on. Each way of showing has its own class."""
 
-    def grew(self, record: RunRecord) -> None:
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    async def grew(self, record: RunRecord) -> None:
         """The run's output may have grown."""
 
-    def ended(self, record: RunRecord) -> None:
+    async def ended(self, record: RunRecord) -> None:
         """The run is over, its output complete."""
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """All runs are over."""
 
 
 class _Live(_Shown):
     """Output as it comes, whole lines, with the host in front when there are several."""
 
-    def __init__(self, *, prefixed: bool) -> None:
+    def __init__(self, call: Call, *, prefixed: bool) -> None:
+        super().__init__(call)
         self._prefixed = prefixed
-        self._read: dict[str, int] = {}
+        self._whole_lines = prefixed or call.stdout.is_terminal
+        self._printers: dict[str, SpoolPrinter] = {}
 
-    def grew(self, record: RunRecord) -> None:
-        self._show(record, whole_lines=self._prefixed or sys.stdout.isatty())
+    async def grew(self, record: RunRecord) -> None:
+        await self._printer(record).print_new(whole_lines=self._whole_lines)
 
-    def ended(self, record: RunRecord) -> None:
-        self._show(record, whole_lines=False)
-        complain_about(record)
+    async def ended(self, record: RunRecord) -> None:
+        await self._printer(record).print_new(whole_lines=False)
+        complain_about(self._call, record)
 
-    def _show(self, record: RunRecord, *, whole_lines: bool) -> None:
-        try:
-            with Path(record.spool).open("rb") as spool:
-                spool.seek(self._read.get(record.run_id, 0))
-                while data := spool.read(BLOCK):
-                    kept = data.rfind(b"\n") + 1 if whole_lines else len(data)
-                    if not kept and len(data) == BLOCK:
-                        kept = len(data)  # a line longer than a block is shown in pieces
-                    if not kept:
-                        return
-                    spool.seek(kept - len(data), os.SEEK_CUR)
-                    prefix = f"{sanitize(record.host)}: " if self._prefixed else ""
-                    common.write_output(data[:kept], prefix=prefix)
-                    self._read[record.run_id] = spool.tell()
-        except FileNotFoundError:
-            return
+    def _printer(self, record: RunRecord) -> SpoolPrinter:
+        found = self._printers.get(record.run_id)
+        if found is None:
+            found = SpoolPrinter(self._call, record, prefixed=self._prefixed)
+            self._printers[record.run_id] = found
+        return found
 
 
 class _Gathered(_Shown):
     """Equal outputs together under a folded node set, when all are over."""
 
-    def __init__(self, hosts: Sequence[str]) -> None:
+    def __init__(self, call: Call, hosts: Sequence[str]) -> None:
+        super().__init__(call)
         self._ended: dict[str, RunRecord | None] = dict.fromkeys(hosts)
 
-    def ended(self, record: RunRecord) -> None:
+    async def ended(self, record: RunRecord) -> None:
         if record.exit_status is None:
-            complain_about(record)
+            complain_about(self._call, record)
         else:
             self._ended[record.host] = record
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        self._call.write_output(await asyncio.to_thread(self._gather))
+        await self._call.drain()
+
+    def _gather(self) -> bytes:
         gathered = Gather()
         for host, record in self._ended.items():  # in the order asked for, not of their ends
             if record is not None:
                 assert record.exit_status is not None
                 gathered.add(sanitize(host), record.exit_status, output_of(record))
-        common.write_output(render(gathered.groups()))
+        return render(gathered.groups())
 
 
 class _Json(_Shown):
     """One JSON object a line, as runs finish."""
 
-    def ended(self, record: RunRecord) -> None:
-        common.print_json(as_json(record, output_of(record)))
-        sys.stdout.flush()
+    async def ended(self, record: RunRecord) -> None:
+        output = await asyncio.to_thread(output_of, record)
+        self._call.print_json(as_json(record, output))
+        await self._call.drain()
 
 
-def complain_about(record: RunRecord) -> None:
+def complain_about(call: Call, record: RunRecord) -> None:
     """Say on stderr how a run failed."""
     if record.state is RunState.SUCCEEDED:
         return
     words = [f"exit {record.exit_status}"] if record.exit_status is not None else []
     words += [record.reason] if record.reason else []
-    common.say(f"{record.host}: {record.state}: {', '.join(words)}")
+    call.say(f"{record.host}: {record.state}: {', '.join(words)}")
 
 
 def output_of(record: RunRecord) -> bytes:
@@ -303,9 +310,9 @@ def output_of(record: RunRecord) -> bytes:
         return b""
 
 
-def _shown_by(arguments: argparse.Namespace, hosts: Sequence[str]) -> _Shown:
-    if arguments.json:
-        return _Json()
-    if arguments.gather:
-        return _Gathered(hosts)
-    return _Live(prefixed=len(hosts) > 1)
+def _shown_by(call: Call, hosts: Sequence[str]) -> _Shown:
+    if call.arguments.json:
+        return _Json(call)
+    if call.arguments.gather:
+        return _Gathered(call, hosts)
+    return _Live(call, prefixed=len(hosts) > 1)

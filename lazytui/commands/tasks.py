@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
+from lazytui.commands.printer import SpoolPrinter
 from lazytui.commands.run import complain_about, exit_code
 from lazytui.errors import AgentError, ConnectError, ConnectionLostError, UsageError
 from lazytui.text import duration_text, sanitize
 
 if TYPE_CHECKING:
-    import argparse
-
+    from lazytui.commands.call import Call
     from lazytui.core.engine import Engine
     from lazytui.core.live_run import LiveRun
     from lazytui.core.model import RunRecord
@@ -33,24 +31,19 @@ CATCH_UP_S = 6.0  # how long a listing waits for news of runs it has just adopte
 STOP_WAIT_S = 2.0  # how long `stop` waits for the end that it asked for
 POLL_S = 0.1  # how often the spool of another process's run is looked at
 ADOPT_EVERY = 10  # looks, until it is asked whether that process has died
-BLOCK = 1 << 20
 
 
-def tasks(arguments: argparse.Namespace) -> int:
+async def tasks(call: Call) -> int:
     """List runs, the newest first."""
-    return asyncio.run(_tasks(arguments))
-
-
-async def _tasks(arguments: argparse.Namespace) -> int:
-    async with common.engine(arguments) as engine:
+    async with call.engine() as engine:
         await _catch_up(engine, await engine.adopt())
-        records = await engine.journal.records(limit=arguments.limit)
-        if arguments.json:
-            common.print_json([as_json(record) for record in records])
+        records = await engine.journal.records(limit=call.arguments.limit)
+        if call.arguments.json:
+            call.print_json([as_json(record) for record in records])
         elif records:
-            _table(records)
+            _table(call, records)
         else:
-            common.say("no tasks yet: lazytui run -w HOST -- uptime")
+            call.say("no tasks yet: lazytui run -w HOST -- uptime")
     return common.OK
 
 
@@ -69,7 +62,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _table(records: list[RunRecord]) -> None:
+def _table(call: Call, records: list[RunRecord]) -> None:
     rows = [["TASK", "RUN", "STATE", "HOST", "TIME", "WHAT", ""]]
     now = time.time()
     for record in records:
@@ -88,40 +81,36 @@ def _table(records: list[RunRecord]) -> None:
                 sanitize(record.reason, max_chars=60),
             ]
         )
-    common.print_table(rows, right=(4,))
+    call.print_table(rows, right=(4,))
 
 
-def logs(arguments: argparse.Namespace) -> int:
+async def logs(call: Call) -> int:
     """Print the output of a run, or of all runs of a task."""
-    return asyncio.run(_logs(arguments))
-
-
-async def _logs(arguments: argparse.Namespace) -> int:
-    async with common.engine(arguments) as engine:
-        records = await _find(engine, arguments.id)
+    async with call.engine() as engine:
+        records = await _find(engine, call.arguments.id)
         adopted = await engine.adopt()
         many = len(records) > 1
-        printers = [_Printer(record, prefixed=many) for record in records]
-        if not arguments.follow:
+        printers = [SpoolPrinter(call, record, prefixed=many) for record in records]
+        if not call.arguments.follow:
             wanted = {record.run_id for record in records}
             await _catch_up(engine, [run for run in adopted if run.run_id in wanted])
             for printer in printers:
-                printer.print_new(final=True)
+                await printer.print_new(whole_lines=False)
             return common.OK
-        final = await asyncio.gather(*(_follow(engine, printer) for printer in printers))
+        final = await asyncio.gather(*(_follow(call, engine, printer) for printer in printers))
         return exit_code(final, maxrc=False)
 
 
-async def _follow(engine: Engine, printer: _Printer) -> RunRecord:
+async def _follow(call: Call, engine: Engine, printer: SpoolPrinter) -> RunRecord:
     """Print a run's output until it ends; the run may be another process's."""
     looks = 0
     while True:
         live = engine.runs.live(printer.run_id)
         record = live.record if live else await engine.journal.record(printer.run_id)
         assert record is not None
-        printer.print_new(final=record.state.is_final)
+        await printer.print_new(whole_lines=not record.state.is_final)
         if record.state.is_final:
-            complain_about(record)
+            complain_about(call, record)
             return record
         looks += 1
         if not live and looks % ADOPT_EVERY == 0:
@@ -129,56 +118,31 @@ async def _follow(engine: Engine, printer: _Printer) -> RunRecord:
         await asyncio.sleep(POLL_S)
 
 
-class _Printer:
-    """Prints a growing spool, whole lines while it grows."""
-
-    def __init__(self, record: RunRecord, *, prefixed: bool) -> None:
-        self.run_id = record.run_id
-        self._path = Path(record.spool)
-        self._prefix = f"{sanitize(record.host)}: " if prefixed else ""
-        self._offset = 0
-
-    def print_new(self, *, final: bool) -> None:
-        """Print what has come since; the last line without its end only when final."""
-        with contextlib.suppress(FileNotFoundError), self._path.open("rb") as spool:
-            spool.seek(self._offset)
-            while data := spool.read(BLOCK):
-                kept = len(data) if final or len(data) == BLOCK else data.rfind(b"\n") + 1
-                if not kept:
-                    return
-                spool.seek(kept - len(data), os.SEEK_CUR)
-                self._offset += kept
-                common.write_output(data[:kept], prefix=self._prefix)
-
-
-def stop(arguments: argparse.Namespace) -> int:
+async def stop(call: Call) -> int:
     """Send a signal to a run, or to all runs of a task."""
-    return asyncio.run(_stop(arguments))
-
-
-async def _stop(arguments: argparse.Namespace) -> int:
-    async with common.engine(arguments) as engine:
+    arguments = call.arguments
+    async with call.engine() as engine:
         records = await _find(engine, arguments.id)
         await engine.adopt()
         code = common.OK
         open_runs = [record for record in records if not record.state.is_final]
         if not open_runs:
-            common.say(f"{arguments.id}: has ended already")
+            call.say(f"{arguments.id}: has ended already")
         answers = await asyncio.gather(
             *(engine.stop_run(record.run_id, arguments.signal) for record in open_runs),
             return_exceptions=True,
         )
         for record, answer in zip(open_runs, answers, strict=True):
             if isinstance(answer, ConnectError | ConnectionLostError):
-                common.say(f"{record.host}: not reached: {answer}")
+                call.say(f"{record.host}: not reached: {answer}")
                 code = common.NOT_REACHED
             elif isinstance(answer, AgentError):
-                common.say(f"{record.host}: {answer}")
+                call.say(f"{record.host}: {answer}")
                 code = code or common.FAILED
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                print(f"{sanitize(record.host)}: {_words(answer, arguments.signal)}")
+                call.print(f"{sanitize(record.host)}: {_words(answer, arguments.signal)}")
         stopped = [run for r in open_runs if (run := engine.runs.live(r.run_id)) is not None]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_WAIT_S):

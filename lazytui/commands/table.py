@@ -1,0 +1,40 @@
+"""Which function carries out which command line, wherever that happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from lazytui.commands.call import Call
+
+    Command = Callable[[Call], Coroutine[Any, Any, int]]
+
+
+def command_named(name: str) -> Command | None:
+    """Give the function of a command, importing its module only now.
+
+    Args:
+        name: the first word of the command line.
+
+    Returns:
+        None for those that are about this very terminal: the screen and the demo.
+    """
+    match name:
+        case "hosts" | "list-runtimes":
+            from lazytui.commands.hosts import hosts as command
+        case "run":
+            from lazytui.commands.run import run as command
+        case "tasks":
+            from lazytui.commands.tasks import tasks as command
+        case "logs":
+            from lazytui.commands.tasks import logs as command
+        case "stop":
+            from lazytui.commands.tasks import stop as command
+        case "groups":
+            from lazytui.commands.groups import groups as command
+        case _:
+            return None
+    return command
