@@ -17,6 +17,7 @@ from lazytui.core.arrivals import ArrivalWriter
 from lazytui.core.audit import AuditRecord, Deed
 from lazytui.core.deeds import Deeds
 from lazytui.core.events import EventBus, Notice, QuestionsChanged
+from lazytui.core.foreign import ForeignWork
 from lazytui.core.groups import Groups
 from lazytui.core.journal import Journal, owner_alive, owner_me
 from lazytui.core.manager import RuntimeManager
@@ -85,7 +86,7 @@ class Engine:
         self._owner = owner_me()
         self._group = asyncio.TaskGroup()
         self._stack = contextlib.AsyncExitStack()
-        self._asking: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
         self.manager = RuntimeManager(
             config, self._connector, settings, self.events, self._group, self.start_runs
         )
@@ -137,7 +138,7 @@ class Engine:
         await self.runs.goodbye()
         left = self.runs.driven()
         tasks = [*self.manager.supervisors, *self.runs.drivers()]
-        tasks += [self._asking] if self._asking is not None else []
+        tasks += self._watching
         for task in tasks:
             task.cancel()
         await self._group.__aexit__(None, None, None)
@@ -163,9 +164,24 @@ class Engine:
         return await self.manager.detect(hosts)
 
     def watch(self) -> None:
-        """Connect to all hosts, keep them connected, and know their facts, for a screen."""
+        """Connect to all hosts, keep them connected, and know their facts, for a screen.
+
+        What other processes do with the journal is followed from then on, too.
+        """
         if not self.manager.watching:
-            self._asking = self._group.create_task(self.kept_groups.keep_asking(), name="queries")
+            others = ForeignWork(
+                journal=self.journal,
+                runs=self.runs,
+                groups=self.kept_groups,
+                events=self.events,
+                runtime_of=self.runtime,
+                adopt=self.adopt,
+                owner=self._owner,
+            )
+            self._watching = [
+                self._group.create_task(self.kept_groups.keep_asking(), name="queries"),
+                self._group.create_task(others.keep_watching(), name="work of others"),
+            ]
         self.manager.watch()
 
     def watch_metrics(self) -> None:

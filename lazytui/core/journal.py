@@ -200,6 +200,17 @@ class Journal:
         """List the runs that have not ended, with their owners, the oldest first."""
         return await self._read(lambda db: db.open_runs())
 
+    async def news(self, after_task: int, run_ids: Iterable[str]) -> list[OpenRun]:
+        """List the runs of tasks newer than one, and some others, with their owners."""
+        wanted = list(run_ids)
+        return await self._read(lambda db: db.news(after_task, wanted))
+
+    async def data_version(self) -> int:
+        """Give a number that is another one when another process has written since."""
+        return await self._read(
+            lambda db: int(db.connection.execute("PRAGMA data_version").fetchone()[0])
+        )
+
     async def ended(self, run_ids: Iterable[str]) -> set[str]:
         """Give those of some runs that are known here and have ended."""
         return await self._read(lambda db: db.ended(run_ids))

@@ -154,6 +154,17 @@ class JournalDB:
             for row in self.connection.execute(_RECORD + where)
         ]
 
+    def news(self, after_task: int, run_ids: Iterable[str]) -> list[OpenRun]:
+        """List the runs of tasks newer than one, and some others, the oldest first."""
+        where = (
+            " WHERE r.task_id > ? OR r.run_id IN (SELECT value FROM json_each(?)) ORDER BY r.rowid"
+        )
+        values = (after_task, json.dumps(list(run_ids)))
+        return [
+            OpenRun(self._record(row), row[11], row[12])
+            for row in self.connection.execute(_RECORD + where, values)
+        ]
+
     def orphans(self, is_alive: Callable[[str], bool]) -> list[OpenRun]:
         """List the runs that have not ended and whose owner is dead."""
         runs = self.open_runs()

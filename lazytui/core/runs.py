@@ -130,6 +130,11 @@ class Runs:
             if record is not None:
                 self._events.publish(RunChanged(run_id, record.task_id))
 
+    def learn(self, record: RunRecord) -> None:
+        """Remember a run that another process drives, as the journal has it now, and tell so."""
+        if record.run_id not in self._live and self._recent.get(record.run_id) != record:
+            self._remember(record)
+
     async def goodbye(self) -> None:
         """Tidy up on the hosts before the engine ends."""
         await self._housekeeper.goodbye()
