@@ -146,7 +146,9 @@ def forget(connection: sqlite3.Connection, task_ids: Iterable[int]) -> list[str]
             (result, task_id, Deed.RUN_STARTED),
         )
         run_ids = [run_id for run_id, _ in rows]
-        connection.executemany("DELETE FROM steps WHERE run_id = ?", [(run,) for run in run_ids])
+        of_runs = [(run,) for run in run_ids]
+        connection.executemany("DELETE FROM steps WHERE run_id = ?", of_runs)
+        connection.executemany("DELETE FROM places WHERE run_id = ?", of_runs)
         connection.execute("DELETE FROM runs WHERE task_id = ?", (task_id,))
         connection.execute("DELETE FROM tasks WHERE task_id = ?", (task_id,))
         forgotten += run_ids

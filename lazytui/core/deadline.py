@@ -48,6 +48,11 @@ async def end_in_time(
 async def _signal(run: LiveRun, name: str, note: Callable[[str], Awaitable[None]]) -> bool:
     """Send a signal, however long the host takes to be back; False when there is no use in it."""
     before = run.timed_out
+    if run.interrupt is not None:
+        run.timed_out = True
+        await note(f"{TIMING_OUT} ({name})")
+        run.interrupt(name)
+        return True
     while True:
         agent = await run.runtime.wait_agent()
         run.timed_out = True  # before the signal, as the end may come before the answer

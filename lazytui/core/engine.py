@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lazytui.core.paths import Paths
     from lazytui.core.runtime import Runtime
     from lazytui.core.settings import Settings
+    from lazytui.core.step import Place, Step
     from lazytui.core.where import Where
     from lazytui.ssh.config import SSHConfig
     from lazytui.ssh.credentials import Asker, Question
@@ -258,11 +259,12 @@ class Engine:
 
     async def start_runs(
         self,
-        task: RuntimeTask | CommandSpec,
+        task: RuntimeTask | Step,
         hosts: Sequence[str],
         *,
         name: str | None = None,
         plan: Plan = AT_ONCE,
+        places: Mapping[str, Place] | None = None,
     ) -> list[LiveRun]:
         """Run a task on hosts; gives the runs, to be waited for.
 
@@ -271,14 +273,15 @@ class Engine:
             hosts: aliases, one run each.
             name: of the task that a single step becomes.
             plan: how the runs follow each other, and how long each may take.
+            places: where on each host the steps happen; by default in the user's home.
         """
-        if isinstance(task, CommandSpec):
+        if not isinstance(task, RuntimeTask):
             task = RuntimeTask(name).add(task)
         for host in hosts:
             runtime = self.connected(host)
             if runtime.state is HostState.INACTIVE and self.manager.watching:
                 runtime.refresh()
-        runs = await self.runs.submit(task, hosts, origin=self.origin, plan=plan)
+        runs = await self.runs.submit(task, hosts, origin=self.origin, plan=plan, places=places)
         record = runs[0].record
         await self._deeds.note(Deed.RUN_STARTED, _title(record), hosts, task_id=record.task_id)
         return runs

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from lazytui.core.live_run import LiveRun
     from lazytui.core.plan import Choice
     from lazytui.core.runtime import Runtime
-    from lazytui.core.task import CommandSpec, RuntimeTask
+    from lazytui.core.task import RuntimeTask, Step
 
 
 class Start(Protocol):
     """Runs a task on hosts: :meth:`lazytui.core.engine.Engine.start_runs`."""
 
     async def __call__(
-        self, task: RuntimeTask | CommandSpec, hosts: Sequence[str], *, plan: Plan = ...
+        self, task: RuntimeTask | Step, hosts: Sequence[str], *, plan: Plan = ...
     ) -> list[LiveRun]:
         """Give the runs, one a host."""
 
@@ -103,7 +103,7 @@ class RuntimeGroup:
 
     async def execute(
         self,
-        task: RuntimeTask | CommandSpec,
+        task: RuntimeTask | Step,
         host: str | None = None,
         *,
         broadcast: bool = False,

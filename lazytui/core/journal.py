@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from lazytui.core.audit import AuditRecord
     from lazytui.core.model import RunRecord, RunState
+    from lazytui.core.step import Place
 
 __all__ = [
     "GroupRecord",
@@ -152,6 +153,7 @@ class Journal:
         owner: str,
         origin: str,
         user: str | None = None,
+        places: Mapping[str, Place] | None = None,
     ) -> tuple[int, list[str]]:
         """Add a task and one queued run for each host, all or nothing.
 
@@ -162,13 +164,16 @@ class Journal:
             owner: the process that will run it, as :func:`lazytui.core.owner.owner_me` says.
             origin: where it was started: ``screen``, ``command line`` or ``script``.
             user: who started it; by default the user of this process.
+            places: where on a host the steps happen, for hosts where that is not the user's home.
 
         Returns:
             The number of the task, and the ids of its runs in the order of ``hosts``.
         """
         who = user_name() if user is None else user
         return await self._change(
-            lambda db: db.new_task(name, steps, hosts, owner=owner, origin=origin, user=who)
+            lambda db: db.new_task(
+                name, steps, hosts, owner=owner, origin=origin, user=who, places=places
+            )
         )
 
     async def update_run(self, run_id: str, **change: Unpack[RunChange]) -> bool:
@@ -268,6 +273,34 @@ class Journal:
                 run_id, step, job_id=job_id, kind=kind, spec=spec, spool_start=spool_start
             )
         )
+
+    async def next_step(
+        self,
+        run_id: str,
+        step: int,
+        *,
+        job_id: str,
+        kind: str,
+        spec: Mapping[str, Any],
+        spool_start: int,
+        exit_status: int | None,
+    ) -> None:
+        """Note at once that the step before has succeeded, with its status, and this one begins."""
+        await self._change(
+            lambda db: db.next_step(
+                run_id,
+                step,
+                job_id=job_id,
+                kind=kind,
+                spec=spec,
+                spool_start=spool_start,
+                exit_status=exit_status,
+            )
+        )
+
+    async def place(self, run_id: str) -> Place:
+        """Give where the steps of a run happen on its host."""
+        return await self._read(lambda db: db.place(run_id))
 
     async def end_step(
         self, run_id: str, step: int, state: RunState, exit_status: int | None = None

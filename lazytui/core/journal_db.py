@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from lazytui.core.journal_file import in_plain_words, open_readonly
 from lazytui.core.model import RunRecord, RunState
+from lazytui.core.step import HOME, Place, step_title
 from lazytui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class JournalDB:
         owner: str,
         origin: str,
         user: str,
+        places: Mapping[str, Place] | None = None,
     ) -> tuple[int, list[str]]:
         """Add a task and one queued run for each host; give their ids, in the order of hosts."""
         now = time.time()
@@ -123,7 +125,23 @@ class JournalDB:
             " VALUES (?, ?, ?, 'queued', '', ?, 0, ?)",
             [(run, task_id, host, now, owner) for run, host in zip(run_ids, hosts, strict=True)],
         )
+        if places:
+            self.connection.executemany(
+                "INSERT INTO places (run_id, working_dir, env) VALUES (?, ?, ?)",
+                [
+                    (run, places[host].working_dir, json.dumps(dict(places[host].env)))
+                    for run, host in zip(run_ids, hosts, strict=True)
+                    if host in places
+                ],
+            )
         return task_id, run_ids
+
+    def place(self, run_id: str) -> Place:
+        """Give where the steps of a run happen on its host."""
+        found = self.connection.execute(
+            "SELECT working_dir, env FROM places WHERE run_id = ?", (run_id,)
+        ).fetchone()
+        return HOME if found is None else Place(found[0], json.loads(found[1]))
 
     def update_run(self, run_id: str, change: RunChange) -> bool:
         """Change a run; False when it has ended before (that never changes) or is not there."""
@@ -263,6 +281,21 @@ class JournalDB:
         )
         return next(found for found in self.begun_steps(run_id) if found.step == step)
 
+    def next_step(
+        self,
+        run_id: str,
+        step: int,
+        *,
+        job_id: str,
+        kind: str,
+        spec: Mapping[str, Any],
+        spool_start: int,
+        exit_status: int | None,
+    ) -> None:
+        """Note at once that the step before has succeeded, with its status, and this one begins."""
+        self.end_step(run_id, step - 1, RunState.SUCCEEDED, exit_status)
+        self.begin_step(run_id, step, job_id=job_id, kind=kind, spec=spec, spool_start=spool_start)
+
     def end_step(
         self, run_id: str, step: int, state: RunState, exit_status: int | None = None
     ) -> bool:
@@ -321,7 +354,7 @@ class JournalDB:
             run_id=run_id,
             task_id=task_id,
             name=name,
-            command="; ".join(step.get("command", step["kind"]) for step in json.loads(steps)),
+            command="; ".join(map(step_title, json.loads(steps))),
             host=host,
             state=RunState(state),
             exit_status=exit_status,

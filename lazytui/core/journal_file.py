@@ -73,9 +73,17 @@ CREATE TABLE audit (
 CREATE INDEX audit_of_task ON audit (task_id) WHERE task_id IS NOT NULL;
 """
 
+_PLACES = """
+CREATE TABLE places (
+    run_id TEXT PRIMARY KEY REFERENCES runs (run_id),
+    working_dir TEXT,
+    env TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
 # What leads from each version of the schema to the next; a new file takes all of these steps.
 # A step that was released never changes.
-_STEPS = (_TASKS_AND_GROUPS, _AUDIT)
+_STEPS = (_TASKS_AND_GROUPS, _AUDIT, _PLACES)
 SCHEMA_VERSION = len(_STEPS)
 
 # Reading every page takes about 1 ms a megabyte; beyond this a corrupt page is met when used.

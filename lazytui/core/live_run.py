@@ -8,15 +8,18 @@ import signal
 from typing import TYPE_CHECKING
 
 from lazytui.core.model import RunState
+from lazytui.core.step import HOME
 from lazytui.errors import ConnectionLostError, SpoolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lazytui.core.agent import Agent
     from lazytui.core.frames import Header
     from lazytui.core.model import RunRecord
     from lazytui.core.runtime import Runtime
     from lazytui.core.spool import SpoolWriter
-    from lazytui.core.task import CommandSpec
+    from lazytui.core.step import Place, Step
     from lazytui.core.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -86,20 +89,23 @@ class LiveRun:
         runtime: its host.
         timeout_s: seconds after its start at which it is ended; None for never.
         turns: says when it may start, if it heeds other runs of its task.
+        place: where on the host its steps happen.
     """
 
     def __init__(
         self,
         record: RunRecord,
-        steps: tuple[CommandSpec, ...],
+        steps: tuple[Step, ...],
         runtime: Runtime,
         *,
         timeout_s: float | None = None,
         turns: Turns | None = None,
+        place: Place = HOME,
     ) -> None:
         self.record = record
         self.steps = steps
         self.runtime = runtime
+        self.place = place
         self.timeout_s = timeout_s
         self.turns = turns
         self.sent = False  # the host may have started it
@@ -111,6 +117,8 @@ class LiveRun:
         self.timed_out = False  # signalled because its time was over
         self.unwanted = ""  # why it shall not be started any more
         self.stream: OutputStream | None = None
+        # Who executes a step that is no job takes signals here.
+        self.interrupt: Callable[[str], None] | None = None
         self.driver: asyncio.Task[None] | None = None
         self.settled = asyncio.Event()  # started, or over
         self.done = asyncio.Event()
@@ -122,7 +130,7 @@ class LiveRun:
         return self.record.run_id
 
     @property
-    def spec(self) -> CommandSpec:
+    def spec(self) -> Step:
         """The step it is at."""
         return self.steps[self.step]
 
@@ -147,7 +155,7 @@ class LiveRun:
         """Say in which step something happened, where there are several."""
         if len(self.steps) == 1:
             return text
-        where = f"step {self.step + 1} of {len(self.steps)}"
+        where = f"step {self.step + 1} of {len(self.steps)} ({self.spec.verb})"
         return f"{where}: {text}" if text else where
 
 

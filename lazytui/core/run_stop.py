@@ -41,6 +41,9 @@ async def stop_live(run: LiveRun, name: str) -> str:
     if not run.sent:
         run.abandoned.set()
         return "cancelled"
+    if run.interrupt is not None:
+        run.interrupt(name)
+        return "sent"
     answer = ""
     try:
         agent = await run.runtime.reach()

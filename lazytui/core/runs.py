@@ -15,6 +15,9 @@ from lazytui.core.model import RunRecord, RunState
 from lazytui.core.plan import Plan
 from lazytui.core.run_driver import RunDriver
 from lazytui.core.run_stop import SIGNALS, stop_foreign, stop_live
+from lazytui.core.step import HOME, Place, is_empty
+from lazytui.core.steps.executors import executors
+from lazytui.core.steps.stage import Stage
 from lazytui.core.task import RuntimeTask
 from lazytui.core.turns import Turns
 from lazytui.errors import (
@@ -27,7 +30,7 @@ from lazytui.errors import (
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lazytui.core.events import EventBus
     from lazytui.core.journal import Journal
@@ -76,14 +79,19 @@ class Runs:
         self._recent: dict[str, RunRecord] = {}  # newest last
         self._live: dict[str, LiveRun] = {}
         self._housekeeper = Housekeeper(journal, group)
-        self._driver = RunDriver(
+        stage = Stage(
             journal=journal,
             spool=spool,
             events=events,
             settings=settings,
+            on_change=self._remember,
+        )
+        self._executors = executors(stage)
+        self._driver = RunDriver(
+            stage=stage,
+            executors=self._executors,
             housekeeper=self._housekeeper,
             group=group,
-            on_change=self._remember,
         )
 
     # -- facts
@@ -142,7 +150,13 @@ class Runs:
     # -- intents
 
     async def submit(
-        self, task: RuntimeTask, hosts: Sequence[str], *, origin: str, plan: Plan
+        self,
+        task: RuntimeTask,
+        hosts: Sequence[str],
+        *,
+        origin: str,
+        plan: Plan,
+        places: Mapping[str, Place] | None = None,
     ) -> list[LiveRun]:
         """Start the runs of a task.
 
@@ -151,19 +165,23 @@ class Runs:
             hosts: where; one run each.
             origin: ``screen``, ``command line`` or ``script``.
             plan: how the runs follow each other.
+            places: where on each host the steps happen; by default in the user's home.
 
         Raises:
-            UsageError: no host, no step, or an empty command.
+            UsageError: no host, no step, or one with nothing to do.
             JournalError: it could not be recorded, so nothing was started.
         """
         if not hosts:
             raise UsageError("no host to run on")
-        if not task.steps or not all(step.command.strip() for step in task.steps):
+        if not task.steps or any(map(is_empty, task.steps)):
             raise UsageError("nothing to run: the command is empty")
+        for step in task.steps:
+            if step.kind not in self._executors:
+                raise UsageError(f"{step.verb} cannot be run here")
         first, *others = (step.to_step() for step in task.steps)
         steps = [plan.to_step(first), *others]
         task_id, run_ids = await self._journal.new_task(
-            task.name, steps, list(hosts), self._owner, origin
+            task.name, steps, list(hosts), self._owner, origin, places=places
         )
         now = time.time()
         records = [
@@ -171,7 +189,7 @@ class Runs:
                 run_id=run_id,
                 task_id=task_id,
                 name=task.name,
-                command="; ".join(step.command for step in task.steps),
+                command=task.title,
                 host=host,
                 state=RunState.QUEUED,
                 exit_status=None,
@@ -184,7 +202,11 @@ class Runs:
             for run_id, host in zip(run_ids, hosts, strict=True)
         ]
         turns = Turns(plan, records) if plan.has_turns else None
-        return [self._begin(self._live_run(record, task, plan, turns)) for record in records]
+        at = places or {}
+        return [
+            self._begin(self._live_run(record, task, plan, turns, at.get(record.host, HOME)))
+            for record in records
+        ]
 
     async def adopt(self, is_alive: Callable[[str], bool]) -> list[LiveRun]:
         """Take over the runs whose owner is dead, and drive them on.
@@ -204,14 +226,15 @@ class Runs:
             if plan.has_turns and record.task_id not in turns_of:
                 records = await self._journal.records(task_id=record.task_id)
                 turns_of[record.task_id] = Turns(plan, records)
-            run = self._live_run(record, task, plan, turns_of.get(record.task_id))
+            place = await self._journal.place(record.run_id)
+            run = self._live_run(record, task, plan, turns_of.get(record.task_id), place)
             # Its owner may have started it in the moment it died, if its turn had come: only the
             # host knows.
             run.sent = not run.waits
             run.timed_out = record.reason.startswith(TIMING_OUT)
             run.confirmed = record.state is RunState.RUNNING
             begun = await self._journal.begun_steps(record.run_id) if task.steps[1:] else []
-            if begun and begun[-1].step < len(task.steps):
+            if begun and 0 < begun[-1].step < len(task.steps):
                 run.step, run.base = begun[-1].step, begun[-1].spool_start
                 run.confirmed = run.step == record.step
             adopted.append(self._begin(run))
@@ -282,10 +305,17 @@ class Runs:
     # -- inside
 
     def _live_run(
-        self, record: RunRecord, task: RuntimeTask, plan: Plan, turns: Turns | None
+        self,
+        record: RunRecord,
+        task: RuntimeTask,
+        plan: Plan,
+        turns: Turns | None,
+        place: Place,
     ) -> LiveRun:
         runtime = self._runtime_of(record.host)
-        return LiveRun(record, task.steps, runtime, timeout_s=plan.timeout_s, turns=turns)
+        return LiveRun(
+            record, task.steps, runtime, timeout_s=plan.timeout_s, turns=turns, place=place
+        )
 
     def _begin(self, run: LiveRun) -> LiveRun:
         run.runtime.alive_runs += 1

@@ -2,72 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from os import fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from lazytui.core.step import CommandSpec, FunctionSpec, GetSpec, Place, SendSpec, Step, from_step
 from lazytui.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
 
-NAME_LENGTH = 200  # of a name made up from the command
+__all__ = [
+    "CommandSpec",
+    "FunctionSpec",
+    "GetSpec",
+    "Place",
+    "RuntimeTask",
+    "SendSpec",
+    "Step",
+]
 
-
-@dataclass(frozen=True, slots=True)
-class CommandSpec:
-    """A ``run_command`` step.
-
-    Args:
-        command: text for ``/bin/sh``.
-        cwd: directory on the host; None for the user's home.
-        env: environment variables on top of the login's.
-        tty: give the command a terminal.
-    """
-
-    command: str
-    cwd: str | None = None
-    env: Mapping[str, str] | None = None
-    tty: bool = False
-
-    def to_step(self) -> dict[str, Any]:
-        """Give the step as the journal keeps it."""
-        return {
-            "kind": "command",
-            "command": self.command,
-            "cwd": self.cwd,
-            "env": dict(self.env or {}),
-            "tty": self.tty,
-        }
-
-    @classmethod
-    def from_step(cls, step: Mapping[str, Any]) -> CommandSpec:
-        """Read a step back from the journal.
-
-        Raises:
-            UsageError: it is of a kind that this version does not know.
-        """
-        if step.get("kind") != "command":
-            raise UsageError(f"a step of kind {step.get('kind')!r} is not known here")
-        return cls(step["command"], step.get("cwd"), step.get("env"), bool(step.get("tty")))
+NAME_LENGTH = 200  # of a name made up from the steps
 
 
 class RuntimeTask:
     """A named list of steps, to be run on one runtime or on all of a group.
 
     Args:
-        name: shown in lists; by default the first line of the first command.
+        name: shown in lists; by default the first line of the first step.
     """
 
     def __init__(self, name: str | None = None) -> None:
         self._name = name
-        self.steps: tuple[CommandSpec, ...] = ()
+        self.steps: tuple[Step, ...] = ()
 
     @property
     def name(self) -> str:
         """What lists show. Always text that can be stored: odd bytes of a shell are replaced."""
-        commands = [line for step in self.steps for line in step.command.strip().splitlines()]
-        name = self._name or (commands[0][:NAME_LENGTH] if commands else "")
+        lines = [line for step in self.steps for line in step.title.strip().splitlines()]
+        name = self._name or (lines[0][:NAME_LENGTH] if lines else "")
         return name.encode("utf-8", "replace").decode()
+
+    @property
+    def title(self) -> str:
+        """All steps in one line."""
+        return "; ".join(step.title for step in self.steps)
 
     def run_command(
         self,
@@ -81,7 +61,7 @@ class RuntimeTask:
 
         Args:
             command: text for ``/bin/sh``. The next step is taken when it exits with 0.
-            cwd: directory on the host; None for the user's home.
+            cwd: directory on the host; by default the working directory, or the user's home.
             env: environment variables on top of the login's.
             tty: give the command a terminal.
 
@@ -92,7 +72,44 @@ class RuntimeTask:
             raise ValueError("a command step needs a command")
         return self.add(CommandSpec(command, cwd, env, tty))
 
-    def add(self, step: CommandSpec) -> Self:
+    def send_file(
+        self,
+        local_path: str | PathLike[str],
+        remote_path: str | PathLike[str] | None = None,
+    ) -> Self:
+        """Add a step that sends a file or a folder; give the task.
+
+        Args:
+            local_path: on the manager; a relative one is below today's working directory.
+            remote_path: on the host; a relative one is below the run's working directory. By
+                default the same name in that directory.
+
+        Raises:
+            ValueError: a path is empty.
+        """
+        local = _path(local_path, "the local path of send_file")
+        remote = None if remote_path is None else _path(remote_path, "the remote path of send_file")
+        return self.add(SendSpec(_absolute(local), remote))
+
+    def get_file(
+        self,
+        remote_path: str | PathLike[str],
+        local_path: str | PathLike[str] | None = None,
+    ) -> Self:
+        """Add a step that gets a file or a folder; give the task.
+
+        Args:
+            remote_path: on the host; a relative one is below the run's working directory.
+            local_path: on the manager; by default the present working directory.
+
+        Raises:
+            ValueError: a path is empty.
+        """
+        remote = _path(remote_path, "the remote path of get_file")
+        local = "." if local_path is None else _path(local_path, "the local path of get_file")
+        return self.add(GetSpec(remote, _absolute(local)))
+
+    def add(self, step: Step) -> Self:
         """Add a step that was made elsewhere; give the task."""
         self.steps = (*self.steps, step)
         return self
@@ -106,10 +123,21 @@ class RuntimeTask:
         """
         task = cls()
         for step in steps:
-            try:
-                task.add(CommandSpec.from_step(step))
-            except (KeyError, TypeError, AttributeError) as error:
-                raise UsageError(f"a step that cannot be read: {error!r}") from error
+            task.add(from_step(step))
         if not task.steps:
             raise UsageError("a task without steps")
         return task
+
+
+def _path(path: str | PathLike[str], what: str) -> str:
+    text = fspath(path)
+    if not text.strip():
+        raise ValueError(f"{what} is empty")
+    return text
+
+
+def _absolute(path: str) -> str:
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:  # ~nobody
+        raise ValueError(str(error)) from error

@@ -10,6 +10,7 @@ import pytest
 from lazytui.core import journal_file
 from lazytui.core.audit import AuditRecord, Deed, outcome_text, who_does
 from lazytui.core.journal import Journal
+from lazytui.core.journal_file import SCHEMA_VERSION
 from lazytui.core.model import RunState
 from lazytui.core.owner import user_name
 
@@ -113,7 +114,7 @@ async def test_a_journal_of_the_first_version_gets_an_audit_and_keeps_its_runs(p
         assert journal.notices == []
 
     with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     connection.close()
 
 

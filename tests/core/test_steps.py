@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lazytui.core.model import RunState
-from lazytui.core.task import RuntimeTask
+from lazytui.core.task import Place, RuntimeTask
 from lazytui.errors import UsageError
 from tests.engines import ended, engine_on, grown
 
@@ -33,7 +33,7 @@ async def test_steps_run_in_order_into_one_output(farm: SSHFarm) -> None:
 
     assert output_of(record) == "1\none\n2\n3\n"
     assert (record.state, record.exit_status) == (RunState.FAILED, 4)
-    assert record.reason == "step 3 of 3"
+    assert record.reason == "step 3 of 3 (run_command)"
     assert (record.name, record.step) == ("three", 2)
 
 
@@ -47,7 +47,7 @@ async def test_a_failing_step_ends_the_run_and_names_itself(farm: SSHFarm) -> No
         record = await ended(run)
 
     assert (record.state, record.exit_status) == (RunState.FAILED, 137)
-    assert record.reason == "step 2 of 3: killed by SIGKILL"
+    assert record.reason == "step 2 of 3 (run_command): killed by SIGKILL"
     assert not (host.home / "never").exists()
 
 
@@ -118,3 +118,39 @@ def test_an_empty_command_is_no_step() -> None:
 def test_steps_that_cannot_be_read_are_told(steps: list[object]) -> None:
     with pytest.raises(UsageError):
         RuntimeTask.from_steps(steps)  # type: ignore[arg-type]
+
+
+@pytest.mark.sshd
+async def test_steps_of_a_run_happen_in_its_place_and_so_after_a_new_engine(farm: SSHFarm) -> None:
+    host = farm.add("node01")
+    work = host.home / "work"
+    (work / "sub").mkdir(parents=True)
+    place = Place(str(work), {"A": "of the place", "B": "of the place"})
+    task = RuntimeTask().run_command('pwd; echo "$WORKING_DIR $A $B"', cwd="sub", env={"B": "own"})
+    task.run_command("touch begun; while [ ! -e go ]; do sleep 0.02; done")
+    task.run_command('pwd; echo "$WORKING_DIR $A"')
+    async with engine_on(farm) as engine:
+        (left,) = await engine.start_runs(task, ["node01"], places={"node01": place})
+        async with asyncio.timeout(20):
+            while not (work / "begun").exists():
+                await asyncio.sleep(0.02)
+        steps = await engine.journal.begun_steps(left.run_id)
+    (work / "go").touch()
+
+    async with engine_on(farm) as engine:
+        (run,) = await engine.adopt()
+        record = await ended(run)
+        done = await engine.journal.begun_steps(run.run_id)
+
+    assert record.state is RunState.SUCCEEDED
+    assert output_of(record).splitlines() == [
+        f"{work}/sub",
+        f"{work} of the place own",
+        f"{work}",
+        f"{work} of the place",
+    ]
+    assert [(step.step, step.state) for step in steps] == [
+        (0, RunState.SUCCEEDED),
+        (1, RunState.RUNNING),
+    ]
+    assert [step.state for step in done] == [RunState.SUCCEEDED] * 3

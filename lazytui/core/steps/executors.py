@@ -1,0 +1,17 @@
+"""Who does the steps of each kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lazytui.core.step import CommandSpec
+from lazytui.core.steps.command import CommandWork
+from lazytui.core.steps.job import JobExecutor
+
+if TYPE_CHECKING:
+    from lazytui.core.steps.stage import Executor, Stage
+
+
+def executors(stage: Stage) -> dict[str, Executor]:
+    """Make the executors of an engine, by the kind of their steps."""
+    return {CommandSpec.kind: JobExecutor(stage, CommandWork())}
