@@ -21,6 +21,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "metrics": ("metrics",),
         "checks": ("checks",),
+        "ports": ("ports",),
         "jobs": ("process", "folder", "leader", "launch", "stream", "jobs"),
     }
 )
@@ -35,6 +36,10 @@ PART_OF_OP: Mapping[str, str | None] = MappingProxyType(
         "ports_free": "checks",
         "which": "checks",
         "probe": "checks",
+        "ports_listening": "ports",
+        "ports_session": "ports",
+        "ports_end_session": "ports",
+        "ports_connect": "ports",
         "job_start": "jobs",
         "job_follow": "jobs",
         "unfollow": "jobs",
