@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
+from lazytui.core.model import HostState
 from lazytui.errors import UsageError
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lazytui.commands.call import Call
+    from lazytui.core.engine import Engine
     from lazytui.core.runtime import Runtime
     from lazytui.ssh.config import SSHConfig
 
+FRESH_S = 5.0  # what an engine learned of a host that long ago is still the present
 SYMBOLS = {"active": "●", "inactive": "○"}
 
 
@@ -25,12 +30,21 @@ async def hosts(call: Call) -> int:
         return _offline(call, config)
     async with call.engine() as engine:
         chosen = await common.select(engine, call.arguments.where, default_all=True)
+        _try_again(engine, chosen)
         runtimes = await engine.detect(chosen)
         if call.arguments.json:
             call.print_json([as_json(runtime) for runtime in runtimes])
         else:
             _table(call, runtimes)
     return common.OK
+
+
+def _try_again(engine: Engine, hosts: Iterable[str]) -> None:
+    """Have hosts tried that were down a while ago: who asks now wants to know how it is now."""
+    for runtime in map(engine.runtime, hosts):
+        last_try_s = runtime.last_try_s()
+        if runtime.state is HostState.INACTIVE and (last_try_s or 0) > FRESH_S:
+            runtime.refresh()
 
 
 def _nothing(call: Call, config: SSHConfig) -> int:

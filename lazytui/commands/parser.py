@@ -12,8 +12,13 @@ WHERE is a node set (gpu[01-04]), @group, or a filter (gpu>=1 mem>32G state:up);
 Exit codes: 0 all fine, 1 some run failed, 2 usage, 3 some host not reached, 130 interrupted."""
 
 
-def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.ArgumentParser:
+    """Make the parser.
+
+    Args:
+        kind: another class for it and for those of the commands, one that does not print.
+    """
+    parser = (kind or argparse.ArgumentParser)(
         prog="lazytui",
         description="Control a cluster of SSH hosts. Without a command: the screen.",
         epilog=EPILOG,

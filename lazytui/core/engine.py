@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from lazytui.core.arrivals import ArrivalWriter
 from lazytui.core.audit import AuditRecord, Deed
-from lazytui.core.deeds import Deeds
+from lazytui.core.deeds import Deeds, acting_from, origin_now
 from lazytui.core.events import EventBus, Notice, QuestionsChanged
 from lazytui.core.foreign import ForeignWork
 from lazytui.core.groups import Groups
@@ -80,7 +80,7 @@ class Engine:
         self.config_path = config_path
         self.questions: list[Question] = []
         self.problems: tuple[object, ...] = (*problems, *config.problems)
-        self._answers: dict[str, asyncio.Future[str]] = {}
+        self._answers: dict[str, asyncio.Future[tuple[str, str]]] = {}
         self._connector = LateConnector(
             config, settings.connect, asker or self, home=home or Path.home()
         )
@@ -281,7 +281,8 @@ class Engine:
             runtime = self.connected(host)
             if runtime.state is HostState.INACTIVE and self.manager.watching:
                 runtime.refresh()
-        runs = await self.runs.submit(task, hosts, origin=self.origin, plan=plan, places=places)
+        origin = origin_now(self.origin)
+        runs = await self.runs.submit(task, hosts, origin=origin, plan=plan, places=places)
         record = runs[0].record
         await self._deeds.note(Deed.RUN_STARTED, _title(record), hosts, task_id=record.task_id)
         return runs
@@ -393,14 +394,15 @@ class Engine:
 
     async def ask(self, question: Question) -> str | None:
         """Put a question into the queue and wait until somebody answers it."""
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
         self._answers[question.id] = answer
         self.questions.append(question)
         self.runtime(question.host).ask(question)
         self.events.publish(QuestionsChanged())
         try:
-            choice = await answer
-            await self._answered(question, choice)
+            choice, origin = await answer
+            with acting_from(origin):  # this is the task of the connection, not of who answered
+                await self._answered(question, choice)
             return choice
         finally:
             del self._answers[question.id]
@@ -420,7 +422,7 @@ class Engine:
         """Answer a waiting question; one that is gone already is ignored."""
         waiting = self._answers.get(question_id)
         if waiting is not None and not waiting.done():
-            waiting.set_result(choice_key)
+            waiting.set_result((choice_key, origin_now(self.origin)))
 
     # -- inside
 
