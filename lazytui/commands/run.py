@@ -12,9 +12,9 @@ from lazytui.commands.printer import SpoolPrinter
 from lazytui.core.events import Notice
 from lazytui.core.gather import Gather, render
 from lazytui.core.model import RunState
-from lazytui.core.plan import Plan, least_busy, read_environment, read_seconds
+from lazytui.core.placement import least_busy
+from lazytui.core.plan import WAITS, Plan, read_environment, read_seconds
 from lazytui.core.task import CommandSpec
-from lazytui.core.turns import WAITS
 from lazytui.errors import UsageError
 from lazytui.text import sanitize
 

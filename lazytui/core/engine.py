@@ -22,7 +22,9 @@ from lazytui.core.groups import Groups
 from lazytui.core.journal import Journal, owner_alive, owner_me
 from lazytui.core.manager import RuntimeManager
 from lazytui.core.model import HostState, RunRecord
-from lazytui.core.plan import AT_ONCE, Plan, least_busy
+from lazytui.core.placement import least_busy
+from lazytui.core.plan import AT_ONCE, Plan
+from lazytui.core.run_queue import RunQueue
 from lazytui.core.runs import Runs
 from lazytui.core.spool import SpoolWriter, remove_spools
 from lazytui.core.stops import StopReport, stop_all
@@ -120,6 +122,7 @@ class Engine:
                 events=self.events,
                 settings=self.settings.run,
                 runtime_of=self.connected,
+                queue=self._queue(),
                 spool_path=lambda run_id: str(spool.path(run_id)),
                 owner=self._owner,
                 group=self._group,
@@ -425,6 +428,19 @@ class Engine:
             waiting.set_result((choice_key, origin_now(self.origin)))
 
     # -- inside
+
+    def _queue(self) -> RunQueue:
+        return RunQueue(
+            connected=self.connected,
+            watch_load=self.watch_metrics,
+            probe=self.manager.probe,
+            members=self._members,
+            events=self.events,
+            group=self._group,
+        )
+
+    def _members(self) -> dict[str, list[str]]:
+        return self.kept_groups.members()
 
     def _grew(self, run_id: str, size: int, written: int) -> None:
         self._arrivals.note(run_id, size)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from lazytui.core.model import HostState
-from lazytui.core.plan import AT_ONCE, Plan, least_busy
+from lazytui.core.placement import least_busy
+from lazytui.core.plan import AT_ONCE, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lazytui.core.live_run import LiveRun
-    from lazytui.core.plan import Choice
+    from lazytui.core.placement import Choice
     from lazytui.core.runtime import Runtime
     from lazytui.core.task import RuntimeTask, Step
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _FINAL = ", ".join(f"'{state.value}'" for state in RunState if state.is_final)
 _RECORD = (
     "SELECT r.run_id, r.task_id, t.name, t.steps, r.host, r.state, r.exit_status, r.reason,"
-    " r.created, r.started, r.ended, r.owner, r.step"
+    " r.created, r.started, r.ended, r.owner, r.step, r.placed"
     " FROM runs r JOIN tasks t USING (task_id)"
 )
 _NEWEST_FIRST = " ORDER BY r.task_id DESC, r.rowid"
@@ -42,6 +42,8 @@ class RunChange(TypedDict, total=False):
     started: float | None
     ended: float | None
     step: int
+    host: str  # when it is placed
+    placed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +366,7 @@ class JournalDB:
             ended=row[10],
             spool=str(self._spool_dir / f"{run_id}.log"),
             step=row[12],
+            placed=row[13],
         )
 
 

@@ -81,9 +81,11 @@ CREATE TABLE places (
 ) WITHOUT ROWID;
 """
 
+_PLACED = "ALTER TABLE runs ADD COLUMN placed TEXT NOT NULL DEFAULT '';"
+
 # What leads from each version of the schema to the next; a new file takes all of these steps.
 # A step that was released never changes.
-_STEPS = (_TASKS_AND_GROUPS, _AUDIT, _PLACES)
+_STEPS = (_TASKS_AND_GROUPS, _AUDIT, _PLACES, _PLACED)
 SCHEMA_VERSION = len(_STEPS)
 
 # Reading every page takes about 1 ms a megabyte; beyond this a corrupt page is met when used.

@@ -8,6 +8,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from lazytui.core.model import RunState
+from lazytui.core.plan import AT_ONCE
 from lazytui.core.step import HOME
 from lazytui.errors import ConnectionLostError, SpoolError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lazytui.core.agent import Agent
     from lazytui.core.frames import Header
     from lazytui.core.model import RunRecord
+    from lazytui.core.plan import Plan
     from lazytui.core.runtime import Runtime
     from lazytui.core.spool import SpoolWriter
     from lazytui.core.step import Place, Step
@@ -86,8 +88,8 @@ class LiveRun:
     Args:
         record: the run as the journal has it.
         steps: of its task.
-        runtime: its host.
-        timeout_s: seconds after its start at which it is ended; None for never.
+        runtime: its host; while it is not placed yet, the first that it may run on.
+        plan: of its task.
         turns: says when it may start, if it heeds other runs of its task.
         place: where on the host its steps happen.
     """
@@ -98,7 +100,7 @@ class LiveRun:
         steps: tuple[Step, ...],
         runtime: Runtime,
         *,
-        timeout_s: float | None = None,
+        plan: Plan = AT_ONCE,
         turns: Turns | None = None,
         place: Place = HOME,
     ) -> None:
@@ -106,8 +108,10 @@ class LiveRun:
         self.steps = steps
         self.runtime = runtime
         self.place = place
-        self.timeout_s = timeout_s
+        self.plan = plan
+        self.timeout_s = plan.timeout_s
         self.turns = turns
+        self.counted = False  # among the alive runs of its host
         self.sent = False  # the host may have started it
         self.step = 0
         self.confirmed = False  # the host has said that it started this step
@@ -141,8 +145,26 @@ class LiveRun:
 
     @property
     def waits(self) -> bool:
-        """Whether it has to wait until other runs of its task are over."""
-        return self.turns is not None and not self.turns.turn(self.run_id).is_set()
+        """Whether it has to wait: for other runs of its task, for another task, for a host."""
+        return self.is_unplaced or (
+            self.turns is not None and not self.turns.turn(self.run_id).is_set()
+        )
+
+    @property
+    def is_unplaced(self) -> bool:
+        """Whether it was not let through yet to the host that the record names."""
+        return self.plan.has_gate and not self.record.placed
+
+    def count(self) -> None:
+        """Count it among the alive runs of its host."""
+        self.runtime.alive_runs += 1
+        self.counted = True
+
+    def discount(self) -> None:
+        """Count it there no longer."""
+        if self.counted:
+            self.runtime.alive_runs -= 1
+            self.counted = False
 
     def give_up(self, reason: str) -> None:
         """Do not start it any more; one that the host may have started goes on."""

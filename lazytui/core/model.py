@@ -94,7 +94,10 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run as the journal knows it. Times are epoch seconds of the manager."""
+    """One run as the journal knows it. Times are epoch seconds of the manager.
+
+    A run that waits to be placed has the hosts it may run on as a node set in ``host``.
+    """
 
     run_id: str
     task_id: int
@@ -109,6 +112,7 @@ class RunRecord:
     ended: float | None
     spool: str  # path of the spool file
     step: int = 0  # the last step that its host is known to have started
+    placed: str = ""  # why it runs there, if it had to wait or the host was chosen
 
     @property
     def seconds(self) -> float | None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lazytui.core.model import HostState
 from lazytui.core.where import fold
 from lazytui.errors import UsageError
-from lazytui.text import sanitize, size_text
+from lazytui.text import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from lazytui.core.model import Metrics, RuntimeInfo
 
+WAITS = "waits"  # how the reason of a queued run begins that may not start yet
 DISK_FULL = 0.90  # share of a disk from which on a run there may fail for want of room
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)")
@@ -59,25 +60,50 @@ class Plan:
         batch: hosts at a time, each batch when the one before is over; 0 for all at once.
         stop_on_failure: after a run that did not succeed, no other is started.
         timeout_s: seconds after which a run is ended, counted from its start; None for never.
+        when: what a host must have free before a run starts there, ``gpu>=1 mem>16G``
+            (:mod:`lazytui.core.conditions`).
+        after: the number of a task that must be over first; 0 for none.
+        after_ok: all runs of that task must have succeeded, or none of this one is started.
+        least_busy: one run, on the least busy of the hosts that fulfil the condition.
+        among: the hosts that it is chosen from.
     """
 
     batch: int = 0
     stop_on_failure: bool = False
     timeout_s: float | None = None
+    when: str = ""
+    after: int = 0
+    after_ok: bool = False
+    least_busy: bool = False
+    among: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a size that is none.
+        """Refuse what cannot be.
 
         Raises:
-            UsageError: the batch is negative.
+            UsageError: the batch is negative, or the number of a task is.
         """
         if self.batch < 0:
             raise UsageError(f"a batch has at least 1 host, not {self.batch}")
+        if self.after < 0:
+            raise UsageError(f"tasks have numbers from 1 on, not {self.after}")
 
     @property
     def has_turns(self) -> bool:
         """True when runs heed each other."""
         return bool(self.batch or self.stop_on_failure)
+
+    @property
+    def has_gate(self) -> bool:
+        """True when a run waits for something else than other runs of its task."""
+        return bool(self.when or self.after or self.least_busy)
+
+    @property
+    def waiting_reason(self) -> str:
+        """What a run waits for, once the task before it is over: ``waits for gpu>=1``."""
+        if self.when:
+            return f"{WAITS} for {'a host with ' if self.least_busy else ''}{self.when}"
+        return f"{WAITS} for a host"
 
     def batches(self, hosts: Sequence[str]) -> list[list[str]]:
         """Give the hosts of each batch, in the order of their turns."""
@@ -93,42 +119,11 @@ class Plan:
         """Read the plan back from a task's first step; the default when it has none."""
         kept = step.get("plan") or {}
         known = {field.name: kept[field.name] for field in fields(cls) if field.name in kept}
+        known["among"] = tuple(known.get("among", ()))
         return cls(**known)
 
 
 AT_ONCE = Plan()
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A host that was chosen, and why: ``0 runs, 61G memory free``."""
-
-    host: str
-    why: str
-
-
-def least_busy(hosts: Iterable[Load]) -> Choice:
-    """Choose the active host with the fewest alive runs.
-
-    Ties go to the one with most free memory, then to the first.
-
-    Raises:
-        UsageError: none of the hosts is active.
-    """
-    active = [load for load in hosts if load.state is HostState.ACTIVE]
-    if not active:
-        raise UsageError("none of these hosts is active")
-    load = min(active, key=lambda load: (load.alive_runs, -_free_memory(load)))
-    runs = "1 run" if load.alive_runs == 1 else f"{load.alive_runs} runs"
-    memory = f"{size_text(_free_memory(load))} memory free" if _free_memory(load) else ""
-    return Choice(load.host, ", ".join(text for text in (runs, memory) if text))
-
-
-def _free_memory(load: Load) -> int:
-    """Bytes of free memory; all there is while there is no sample, 0 when nothing is known."""
-    if load.metrics is not None:
-        return max(0, load.metrics.memory_total - load.metrics.memory_used)
-    return load.info.memory if load.info is not None else 0
 
 
 def caution(load: Load) -> str:

@@ -14,15 +14,17 @@ from lazytui.core.deadline import end_in_time
 from lazytui.core.live_run import either
 from lazytui.core.model import RunState
 from lazytui.core.run_stop import STOPPING
-from lazytui.core.steps.stage import StepEnd
+from lazytui.core.steps.stage import NEVER_STARTED, StepEnd
 from lazytui.errors import LazytuiError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from lazytui.core.gates import Gates
     from lazytui.core.housekeeping import Housekeeper
     from lazytui.core.live_run import LiveRun
+    from lazytui.core.runtime import Runtime
     from lazytui.core.steps.stage import Executor, Stage
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,8 @@ class RunDriver:
     Args:
         stage: the journal, and how a run tells of itself.
         executors: who does the steps of each kind.
+        gates: let the runs through that have to wait.
+        runtime_of: gives the runtime of a host.
         housekeeper: drops job folders whose end is in the journal.
         group: the task group that owns what watches the time.
     """
@@ -43,11 +47,15 @@ class RunDriver:
         *,
         stage: Stage,
         executors: Mapping[str, Executor],
+        gates: Gates,
+        runtime_of: Callable[[str], Runtime],
         housekeeper: Housekeeper,
         group: asyncio.TaskGroup,
     ) -> None:
         self._stage = stage
         self._executors = executors
+        self._gates = gates
+        self._runtime_of = runtime_of
         self._housekeeper = housekeeper
         self._group = group
 
@@ -58,6 +66,10 @@ class RunDriver:
             try:
                 if run.waits:
                     await self._wait_for_turn(run)
+                if run.abandoned.is_set() and not run.sent:
+                    why = run.unwanted or NEVER_STARTED
+                    await self._finish(run, StepEnd(RunState.CANCELLED, None, why))
+                    return
                 if run.timeout_s is not None:
                     ending = end_in_time(run, run.timeout_s, lambda why: self._stage.say(run, why))
                     watch = self._group.create_task(ending, name=f"time of run {run.run_id}")
@@ -75,17 +87,27 @@ class RunDriver:
                 watch.cancel()
 
     async def _wait_for_turn(self, run: LiveRun) -> None:
-        """Wait until the batches before are over, or it shall not be started any more."""
-        assert run.turns is not None
+        """Wait until the run may start and has a host, or it shall not be started any more."""
         if run.record.reason.startswith(STOPPING):  # while its last owner still lived
             run.abandoned.set()
             return
-        await self._stage.say(run, run.turns.waiting_reason(run.run_id))
-        await either(run.turns.turn(run.run_id), run.abandoned)
+        if run.turns is not None and not run.turns.turn(run.run_id).is_set():
+            await self._stage.say(run, run.turns.waiting_reason(run.run_id))
+            await either(run.turns.turn(run.run_id), run.abandoned)
+        if run.is_unplaced and not run.abandoned.is_set():
+            await self._place(run)
         if await self._stage.was_stopped(run):
             run.abandoned.set()
         elif not run.abandoned.is_set():
             await self._stage.say(run, "")
+
+    async def _place(self, run: LiveRun) -> None:
+        """Wait for what the plan asks for; why it runs where it runs is recorded before it does."""
+        choice = await self._gates.through(run, lambda why: self._stage.say(run, why))
+        if choice is not None:
+            run.runtime = self._runtime_of(choice.host)
+            if not await self._stage.was_stopped(run):
+                await self._stage.update(run, host=choice.host, placed=choice.why, reason="")
 
     async def _take_steps(self, run: LiveRun) -> None:
         """Do one step after the other, from the one that the run is at."""

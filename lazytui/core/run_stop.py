@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lazytui.core.live_run import either, job_id
 from lazytui.core.model import RunState
-from lazytui.core.turns import WAITS
+from lazytui.core.plan import WAITS
 from lazytui.errors import ConnectionLostError
 
 if TYPE_CHECKING:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lazytui.core.deadline import TIMING_OUT
 from lazytui.core.events import OutputGrew, RunChanged
+from lazytui.core.gates import Gates
 from lazytui.core.housekeeping import Housekeeper
 from lazytui.core.live_run import LiveRun, either
 from lazytui.core.model import RunRecord, RunState
@@ -20,6 +22,7 @@ from lazytui.core.steps.executors import executors
 from lazytui.core.steps.stage import Stage
 from lazytui.core.task import RuntimeTask
 from lazytui.core.turns import Turns
+from lazytui.core.where import fold
 from lazytui.errors import (
     AgentError,
     ConnectError,
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
     from lazytui.core.events import EventBus
     from lazytui.core.journal import Journal
+    from lazytui.core.run_queue import RunQueue
     from lazytui.core.runtime import Runtime
     from lazytui.core.settings import RunSettings
     from lazytui.core.spool import SpoolWriter
@@ -52,6 +56,7 @@ class Runs:
         events: where changes are published.
         settings: section ``[run]``.
         runtime_of: gives the runtime of a host, connecting it when nobody has.
+        queue: finds hosts for the runs that wait for one.
         spool_path: gives the path of a run's spool.
         owner: who we are, in the journal.
         group: the task group that owns the drivers.
@@ -65,6 +70,7 @@ class Runs:
         events: EventBus,
         settings: RunSettings,
         runtime_of: Callable[[str], Runtime],
+        queue: RunQueue,
         spool_path: Callable[[str], str],
         owner: str,
         group: asyncio.TaskGroup,
@@ -79,6 +85,8 @@ class Runs:
         self._recent: dict[str, RunRecord] = {}  # newest last
         self._live: dict[str, LiveRun] = {}
         self._housekeeper = Housekeeper(journal, group)
+        self._queue = queue
+        self._gates = Gates(journal, events, queue)
         stage = Stage(
             journal=journal,
             spool=spool,
@@ -90,6 +98,8 @@ class Runs:
         self._driver = RunDriver(
             stage=stage,
             executors=self._executors,
+            gates=self._gates,
+            runtime_of=runtime_of,
             housekeeper=self._housekeeper,
             group=group,
         )
@@ -118,7 +128,8 @@ class Runs:
 
     def drivers(self) -> list[asyncio.Task[None]]:
         """Give the tasks in the background, for whoever ends them."""
-        tasks = [run.driver for run in self._live.values()] + [self._housekeeper.task]
+        tasks = [run.driver for run in self._live.values()]
+        tasks += [self._housekeeper.task, *self._queue.tasks()]
         return [task for task in tasks if task is not None]
 
     async def load(self) -> None:
@@ -167,8 +178,11 @@ class Runs:
             plan: how the runs follow each other.
             places: where on each host the steps happen; by default in the user's home.
 
+        With a plan for the least busy, one run is made for all of the hosts.
+
         Raises:
-            UsageError: no host, no step, or one with nothing to do.
+            UsageError: no host, no step, one with nothing to do, or a plan that cannot be
+                fulfilled.
             JournalError: it could not be recorded, so nothing was started.
         """
         if not hosts:
@@ -178,6 +192,10 @@ class Runs:
         for step in task.steps:
             if step.kind not in self._executors:
                 raise UsageError(f"{step.verb} cannot be run here")
+        await self._gates.check(plan)
+        if plan.least_busy:
+            plan, hosts = replace(plan, among=tuple(hosts)), [fold(hosts)]
+            places = {hosts[0]: places[plan.among[0]]} if places else None
         first, *others = (step.to_step() for step in task.steps)
         steps = [plan.to_step(first), *others]
         task_id, run_ids = await self._journal.new_task(
@@ -231,6 +249,8 @@ class Runs:
             # Its owner may have started it in the moment it died, if its turn had come: only the
             # host knows.
             run.sent = not run.waits
+            if record.placed:
+                self._gates.keep_claim(run)
             run.timed_out = record.reason.startswith(TIMING_OUT)
             run.confirmed = record.state is RunState.RUNNING
             begun = await self._journal.begun_steps(record.run_id) if task.steps[1:] else []
@@ -312,13 +332,13 @@ class Runs:
         turns: Turns | None,
         place: Place,
     ) -> LiveRun:
-        runtime = self._runtime_of(record.host)
-        return LiveRun(
-            record, task.steps, runtime, timeout_s=plan.timeout_s, turns=turns, place=place
-        )
+        unplaced = plan.among and not record.placed
+        runtime = self._runtime_of(plan.among[0] if unplaced else record.host)
+        return LiveRun(record, task.steps, runtime, plan=plan, turns=turns, place=place)
 
     def _begin(self, run: LiveRun) -> LiveRun:
-        run.runtime.alive_runs += 1
+        if not run.is_unplaced:
+            run.count()
         self._live[run.run_id] = run
         self._remember(run.record)
         if run.turns is not None:
@@ -332,7 +352,8 @@ class Runs:
         finally:
             if run.turns is not None and run.record.state.is_final:
                 run.turns.over(run.record)
-            run.runtime.alive_runs -= 1
+            run.discount()
+            self._queue.over(run.run_id)
             self._live.pop(run.run_id, None)
             self._spool.forget(run.run_id)
             run.settled.set()

@@ -64,6 +64,7 @@ class Runtime:
         self.latency_ms: float | None = None
         self.since = time.monotonic()
         self.alive_runs = 0
+        self.waiting_runs = 0  # that may be placed here
         self.question: Question | None = None
         self.boot_id = ""
         self.route: tuple[str, ...] = ()
@@ -198,7 +199,7 @@ class Runtime:
                 except ConnectError as error:
                     self._become(HostState.INACTIVE, error.reason, error.kind)
                     self.attempts += 1
-                    wanted = self.persistent or self.alive_runs > 0
+                    wanted = self.persistent or self.alive_runs > 0 or self.waiting_runs > 0
                     await self._pause(self.attempts if error.retry and wanted else 0)
                 except Exception as error:
                     # A fault of ours with one host must not end the engine for the others.

@@ -11,6 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from lazytui.core.model import RunState
+from lazytui.core.plan import WAITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from lazytui.core.live_run import LiveRun
     from lazytui.core.model import RunRecord
     from lazytui.core.plan import Plan
-
-WAITS = "waits for batch"  # the reason of a queued run whose turn has not come
 
 
 class Turns:
@@ -57,7 +56,7 @@ class Turns:
 
     def waiting_reason(self, run_id: str) -> str:
         """Say what a run waits for: ``waits for batch 1``."""
-        return f"{WAITS} {self._batch_of[run_id]}"  # counted from 1 by people
+        return f"{WAITS} for batch {self._batch_of[run_id]}"  # counted from 1 by people
 
     def over(self, record: RunRecord) -> None:
         """Hear of the end of a run; it must be in the journal already."""

@@ -371,6 +371,19 @@ def _amount(quantity: _Quantity, sign: str, value: str) -> Amount:
     raise ValueError(f"expected {quantity.expected}")
 
 
+def least_demand(test: Test) -> tuple[str, Callable[[Any, Any], bool], float] | None:
+    """Give the filter key, the comparison and the limit of ``gpu>=2`` or ``mem>16G``.
+
+    Only of a condition on an amount from below; None for any other.
+    """
+    if not isinstance(test, Amount) or test.compare not in (operator.ge, operator.gt, operator.eq):
+        return None
+    for key, quantity in _QUANTITIES.items():
+        if test.read in (quantity.plain, quantity.size):
+            return key, test.compare, test.limit
+    return None
+
+
 def _words_test(key: str, words: list[str]) -> Test:
     if not words:
         raise ValueError(f"expected a word after '{key}:'")

@@ -6,7 +6,8 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lazytui.core.plan import AT_ONCE, Plan, cautions, least_busy, read_environment, read_seconds
+from lazytui.core.placement import least_busy
+from lazytui.core.plan import AT_ONCE, Plan, cautions, read_environment, read_seconds
 from lazytui.core.where import fold, parse_where
 from lazytui.errors import UsageError
 from lazytui.text import sanitize
@@ -15,7 +16,7 @@ from lazytui.tui.widgets.cells import Piece
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lazytui.core.plan import Choice
+    from lazytui.core.placement import Choice
     from lazytui.tui.context import RuntimeView
 
 GIVEN, SHOWN, TYPED = "given", "shown", "typed"  # where; a group is "@name"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lazytui.core.model import HostState, Metrics, RunState, RuntimeInfo
+from lazytui.core.placement import least_busy
 from lazytui.core.plan import (
     AT_ONCE,
     Plan,
     caution,
     cautions,
-    least_busy,
     read_environment,
     read_seconds,
 )
