@@ -147,7 +147,9 @@ class Condition:
             state = "down" if facts.state is HostState.INACTIVE else str(facts.state)
             reason = sanitize(getattr(facts, "reason", ""), max_chars=200)
             return f"{state} ({reason})" if reason else state
-        return free_on(facts.info, facts.metrics, claimed).text or "its load is not known yet"
+        if facts.metrics is None:
+            return "its load is not known yet"
+        return free_on(facts.info, facts.metrics, claimed).text
 
 
 def parse_condition(text: str, groups: Iterable[str] = ()) -> Condition:
