@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lazytui.core.conditions import NOTHING, Claim, Condition
 from lazytui.core.events import RuntimeChanged
 from lazytui.core.live_run import either
+from lazytui.core.model import HostState
 from lazytui.core.placement import Choice, least_busy
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ class RunQueue:
         self._waiting[run_id] = waiting
         for runtime in runtimes:
             runtime.waiting_runs += 1
+            if runtime.state is HostState.INACTIVE:
+                runtime.refresh()  # nobody wanted it when it failed: it would not try again
         asking = self._begin(self._keep_asking(waiting), f"asking for {run_id}")
         try:
             self._try([waiting], waiting.hosts)

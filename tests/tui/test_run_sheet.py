@@ -137,10 +137,10 @@ async def test_the_least_busy_host_is_named_with_the_reason(tmp_path):
     async with shown(engine) as pilot:
         await opened(pilot, ["gpu01", "gpu02", "gpu03", "node07"], "df")
         await pilot.press("shift+tab", *["right"] * 3)
-        await settle(pilot, "Will run on gpu02, the least busy of 4 hosts: 0 runs,")
+        await settle(pilot, "Will run on gpu03, the least busy of 4 hosts: 0 runs, 4")
         await pilot.press("enter")
         await settle(pilot, "Tasks ›")
-        assert engine.asked == [("run_command", "df", ("gpu02",))]
+        assert engine.asked == [("run_command", "df", ("gpu03",))]
 
 
 async def test_folder_variables_and_time_limit_are_asked_of_the_engine(tmp_path):
