@@ -24,6 +24,7 @@ from lazytui.core.manager import RuntimeManager
 from lazytui.core.model import HostState, RunRecord
 from lazytui.core.placement import least_busy
 from lazytui.core.plan import AT_ONCE, Plan
+from lazytui.core.presence import Presence
 from lazytui.core.run_queue import RunQueue
 from lazytui.core.runs import Runs
 from lazytui.core.spool import SpoolWriter, remove_spools
@@ -78,6 +79,7 @@ class Engine:
         self.settings = settings
         self.paths = paths
         self.events = EventBus()
+        self.presence = Presence(self.events)
         self.origin = origin
         self.config_path = config_path
         self.questions: list[Question] = []

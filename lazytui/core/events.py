@@ -97,6 +97,16 @@ class AuditChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """A terminal was attached to the engine, or left it."""
+
+    @property
+    def key(self) -> Hashable:
+        """Events with one key replace each other while unread."""
+        return ("presence",)
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something the user should know that belongs to no row: text in plain words."""
 
@@ -117,6 +127,7 @@ Event = (
     | GroupsChanged
     | QuestionsChanged
     | AuditChanged
+    | PresenceChanged
     | Notice
 )
 

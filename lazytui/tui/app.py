@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from lazytui.tui.typeahead import TypeAhead
 from lazytui.tui.widgets.entry_list import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from textual.driver import Driver
     from textual.events import Event as TerminalEvent
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
     from lazytui.core.events import Event
-    from lazytui.tui.context import EngineView
+    from lazytui.tui.context import EngineView, Residence
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,8 @@ class LazytuiApp(App[None], inherit_bindings=False):
         clock: the two clocks; tests hand in their own.
         look: how this terminal wants it.
         driver_class: Textual's driver for the terminal; None for its own choice.
+        environ: the variables of the terminal; None when it is that of the process.
+        residence: says that the engine goes on without this terminal.
     """
 
     TITLE = "lazytui"
@@ -99,15 +102,28 @@ class LazytuiApp(App[None], inherit_bindings=False):
         clock: Clock | None = None,
         look: Look | None = None,
         driver_class: type[Driver] | None = None,
+        environ: Mapping[str, str] | None = None,
+        residence: Residence | None = None,
     ) -> None:
         look = look or Look()
         # Before Textual's own part, which asks for the filters.
         self._look_filters: list[LineFilter] = [Ascii()] if look.ascii else []
         super().__init__(driver_class=driver_class, css_path=[*sheet_paths()])
-        if self.no_color:
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        if environ is not None:
+            from lazytui.tui.colours import paint_for
+
+            self._look_filters += paint_for(self, environ)
+        elif self.no_color:
             self._look_filters.append(NoColor())
         self.engine = engine
-        self.context = Context(engine, clock or Clock(), hidden_columns=look.hidden_columns)
+        self.residence = residence
+        self.context = Context(
+            engine,
+            clock or Clock(),
+            hidden_columns=look.hidden_columns,
+            residence=residence,
+        )
         self.keys = Keys(look.keys)
         self.set_keymap(self.keys.for_textual)
         self._key_problems: list[str] = []
@@ -310,6 +326,8 @@ class LazytuiApp(App[None], inherit_bindings=False):
                 Entry(f"Theme: {name}", do=partial(setattr, self, "theme", theme.name))
                 for name, theme in THEMES.items()
             ]
+            if self.residence is not None:
+                entries.append(Entry("Stop the engine", do=self._ask_to_stop_engine))
             filters = {name: partial(self._filter, name) for name in ROOTS}
             self.push_screen(PaletteScreen(entries, filters), _do)
 
@@ -321,7 +339,8 @@ class LazytuiApp(App[None], inherit_bindings=False):
         from lazytui.tui.screens.leave import LeaveScreen, would_stop
 
         records = self.engine.runs.records(RECORDS_SHOWN)
-        if isinstance(self.screen, LeaveScreen) or not would_stop(records):
+        stays = self.residence is not None  # the engine, and all that it does
+        if stays or isinstance(self.screen, LeaveScreen) or not would_stop(records):
             self.exit()
             return
 
@@ -330,6 +349,20 @@ class LazytuiApp(App[None], inherit_bindings=False):
                 self.exit()
 
         self.push_screen(LeaveScreen(records), decided)
+
+    def _ask_to_stop_engine(self) -> None:
+        """Say what would stop, and stop the engine when that is meant."""
+        from lazytui.tui.screens.leave import STOP, StopEngineScreen
+
+        if (residence := self.residence) is None:
+            return
+
+        def decided(choice: str | None) -> None:
+            if choice == STOP:
+                residence.stop()
+
+        records = self.engine.runs.records(RECORDS_SHOWN)
+        self.push_screen(StopEngineScreen(records, self.context.others), decided)
 
     def action_interrupt(self) -> None:
         """Say how to leave; ``ctrl+c`` alone never ends anything."""

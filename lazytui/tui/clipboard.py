@@ -31,14 +31,15 @@ def copy(app: App[object], text: str, *, environ: Mapping[str, str] | None = Non
     Args:
         app: whose terminal; the text is also what ``ctrl+v`` pastes in it.
         text: what to copy. At a megabyte it takes some milliseconds.
-        environ: of the terminal; by default that of the process.
+        environ: of the terminal; by default that of the app's.
 
     Returns:
         A sentence to show, saying what was done and what may stand in its way.
     """
-    environ = os.environ if environ is None else environ
+    if environ is None:
+        environ = getattr(app, "environ", os.environ)
     data = text.encode("utf-8", "replace")
-    kept = _keep(data, Paths.of_user(environ).state_dir / FILE_NAME)
+    kept = _keep(data, Paths.of_user().state_dir / FILE_NAME)
     if len(data) > TERMINAL_LIMIT_BYTES:
         return f"{size_text(len(data))} is too long for a terminal's clipboard; {kept}"
     app.copy_to_clipboard(data.decode())

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lazytui.core.history import PastCommand
     from lazytui.core.model import HostState, Metrics, RunRecord, RuntimeInfo
     from lazytui.core.plan import Plan
+    from lazytui.core.presence import Attached, Presence
     from lazytui.core.probes import Probe
     from lazytui.core.stops import StopReport
     from lazytui.core.where import Where
@@ -137,6 +138,8 @@ class EngineView(Protocol):
     @property
     def events(self) -> EventBus: ...
     @property
+    def presence(self) -> Presence: ...
+    @property
     def runtimes(self) -> Mapping[str, RuntimeView]: ...
     @property
     def runs(self) -> RunsView: ...
@@ -224,6 +227,19 @@ class Drafts:
 
 
 @dataclass(frozen=True, slots=True)
+class Residence:
+    """An engine that lives in a process of its own, and goes on when this terminal leaves.
+
+    Args:
+        terminal: this one among those that are attached.
+        stop: ends the engine's process as SIGTERM does: jobs go on at the hosts.
+    """
+
+    terminal: Attached
+    stop: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """All that a screen is made from."""
 
@@ -231,3 +247,11 @@ class Context:
     clock: Clock = field(default_factory=Clock)
     drafts: Drafts = field(default_factory=Drafts)
     hidden_columns: frozenset[str] = frozenset()
+    residence: Residence | None = None
+    """None: the engine lives in this process, and ends with it."""
+
+    @property
+    def others(self) -> int:
+        """How many other terminals look at the same engine."""
+        mine = self.residence.terminal if self.residence is not None else None
+        return sum(terminal is not mine for terminal in self.engine.presence.terminals)

@@ -50,9 +50,11 @@ def choose(
         no_mouse: the same.
         environ: of the terminal; by default that of the process.
     """
+    # What Python did to the locale of this process says nothing of another one's.
+    utf8 = speaks_utf8() if environ is None else speaks_utf8(environ, coerced=False)
     environ = os.environ if environ is None else environ
     screen = settings.screen
-    by_itself = screen.ascii == "auto" and not speaks_utf8(environ)
+    by_itself = screen.ascii == "auto" and not utf8
     # https://no-color.org: any value but the empty one. The theme then has nothing to lose.
     chosen = "ansi" if environ.get("NO_COLOR") else theme or screen.theme
     return Look(

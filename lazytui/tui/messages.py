@@ -11,6 +11,7 @@ from lazytui.core.events import (
     AuditChanged,
     GroupsChanged,
     OutputGrew,
+    PresenceChanged,
     QuestionsChanged,
     RunChanged,
     RuntimeChanged,
@@ -33,6 +34,7 @@ class Changes:
         questions: questions came or went.
         audit: somebody did something.
         groups: a group was added, changed or removed.
+        presence: a terminal came or went.
     """
 
     hosts: frozenset[str]
@@ -41,6 +43,7 @@ class Changes:
     questions: bool
     audit: bool = False
     groups: bool = False
+    presence: bool = False
 
 
 class EngineChanged(Message, bubble=False):
@@ -59,6 +62,7 @@ def changes_in(events: Iterable[Event]) -> Changes:
     questions = False
     audit = False
     groups = False
+    presence = False
     for event in events:
         match event:
             case RuntimeChanged(host):
@@ -73,6 +77,8 @@ def changes_in(events: Iterable[Event]) -> Changes:
                 audit = True
             case GroupsChanged():
                 groups = True
+            case PresenceChanged():
+                presence = True
             case _:
                 pass  # notices are the app's own
-    return Changes(frozenset(hosts), frozenset(runs), output, questions, audit, groups)
+    return Changes(frozenset(hosts), frozenset(runs), output, questions, audit, groups, presence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lazytui.core.events import (
@@ -23,6 +24,7 @@ from lazytui.core.model import (
     RunState,
     RuntimeInfo,
 )
+from lazytui.core.presence import Presence
 from lazytui.core.series import Series
 from lazytui.core.stops import StopReport
 from lazytui.tui.context import Clock
@@ -129,6 +131,10 @@ class FakeEngine:
     config: FakeConfig = FakeConfig()
     members: dict[str, list[str]] = field(default_factory=dict)
     queries: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def presence(self) -> Presence:
+        return Presence(self.events)
 
     # What the screens ask
 

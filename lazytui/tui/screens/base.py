@@ -75,17 +75,21 @@ class EngineScreen(Screen[None]):
             self.show_changes(message.changes)
             if message.changes.questions:
                 self._show_questions()
+            if message.changes.presence:
+                self.header.show_others(self.context.others)
 
     def on_mount(self) -> None:
         """Begin with everything."""
         self.rebuild()
         self._show_questions()
+        self.header.show_others(self.context.others)
         cast("HasKeys", self.app).report_clashes(*self.SCOPES)
 
     def on_screen_resume(self) -> None:
         """Catch up: a screen out of sight hears nothing."""
         self.rebuild()
         self._show_questions()
+        self.header.show_others(self.context.others)
 
     def _show_questions(self) -> None:
         """Say beside the keys that questions wait; they never come up by themselves."""

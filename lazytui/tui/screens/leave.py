@@ -1,4 +1,7 @@
-"""Leaving: asks only when something would stop, and says what goes on without lazytui."""
+"""Leaving: asks only when something would stop, and says what goes on without lazytui.
+
+A terminal leaves an engine that goes on without it at once; there only stopping the engine asks.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from lazytui.core.model import RunRecord
 
 LEAVE = "q"
+STOP = "y"
 TASKS_NAMED = 4
 HOSTS_CHARS = 24
 
@@ -27,12 +31,40 @@ class LeaveScreen(ChoiceScreen, inherit_bindings=False):
     BINDINGS = bindings("leave")
 
     def __init__(self, records: Sequence[RunRecord]) -> None:
-        running = _tasks(records, RunState.RUNNING)
-        lines = ["Not started yet; goes on when lazytui is started again:"]
-        lines += _named(_tasks(records, RunState.QUEUED))
-        if running:
-            lines += ["", "Goes on on the hosts; it is found again under Tasks:", *_named(running)]
-        super().__init__("Leave lazytui?", lines, ((LEAVE, "leave"),))
+        super().__init__("Leave lazytui?", _without_engine(records), ((LEAVE, "leave"),))
+
+
+class StopEngineScreen(ChoiceScreen, inherit_bindings=False):
+    """Says what the end of the engine means for runs and people; gives ``y`` to stop it.
+
+    Args:
+        records: the runs, newest first.
+        others: how many other terminals look at it.
+    """
+
+    SCOPES: ClassVar[tuple[str, ...]] = ("leave",)
+    BINDINGS = bindings("leave")
+
+    def __init__(self, records: Sequence[RunRecord], others: int) -> None:
+        lines = _without_engine(records)
+        if others:
+            looking = (
+                "1 other terminal leaves" if others == 1 else f"{others} other terminals leave"
+            )
+            lines += [*([""] if lines else []), f"{looking} together with this one."]
+        lines = lines or ["Nothing runs. It starts again with the next lazytui."]
+        super().__init__("Stop the engine?", lines, ((STOP, "yes, stop it"), ("n", "no")))
+
+
+def _without_engine(records: Sequence[RunRecord]) -> list[str]:
+    """Say what waits while no engine runs, and what goes on."""
+    lines: list[str] = []
+    if queued := _tasks(records, RunState.QUEUED):
+        lines += ["Not started yet; goes on when lazytui is started again:", *_named(queued)]
+    if running := _tasks(records, RunState.RUNNING):
+        found = "Goes on on the hosts; it is found again under Tasks:"
+        lines += [*([""] if lines else []), found, *_named(running)]
+    return lines
 
 
 def would_stop(records: Iterable[RunRecord]) -> bool:

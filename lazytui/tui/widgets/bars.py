@@ -48,7 +48,10 @@ class Bar(Widget):
 
 
 class Header(Widget):
-    """Where the user is at the left, what counts here at the right, as far as there is room."""
+    """Where the user is at the left, what counts here at the right, as far as there is room.
+
+    At the far right it says how many others look at the same engine: they may act, too.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,6 +59,13 @@ class Header(Widget):
         self._left_least = 0
         self._tabs_shown = False
         self._facts: Sequence[Sequence[Piece]] = ()
+        self._others = 0
+
+    def show_others(self, others: int) -> None:
+        """Say how many other terminals are attached; nothing when there is none."""
+        if others != self._others:
+            self._others = others
+            self.refresh()
 
     def tabs(self, current: str, counts: Sequence[Piece]) -> None:
         """Show the tabs with the current one raised, and counts, the most important first."""
@@ -85,12 +95,23 @@ class Header(Widget):
         """Put the left end and as many facts as fit."""
         cells = self.content_size.width
         right: list[Piece] = []
+        others = self._presence
         for fact in self._facts:
             longer = [*right, *([Piece(" · ", "faint")] if right else []), *fact]
-            if width_of(longer) + self._left_least + 2 > cells:
+            if width_of(longer) + width_of(others) + self._left_least + 2 > cells:
                 break
             right = longer
+        if width_of(others) + self._left_least + 2 <= cells:
+            right += others[0 if right else 1 :]
         return content_of(spread(self._left[self._skipped(cells) :], right, cells))
+
+    @property
+    def _presence(self) -> list[Piece]:
+        """Name the others, after a separator."""
+        if not self._others:
+            return []
+        named = "1 other here" if self._others == 1 else f"{self._others} others here"
+        return [Piece(" · ", "faint"), Piece(named, "people")]
 
     def _skipped(self, cells: int) -> int:
         """Count the pieces at the left that give way: tabs are needed, the name is not."""

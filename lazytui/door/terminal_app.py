@@ -1,0 +1,80 @@
+"""The app of one attached terminal: what differs when many apps share a process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from lazytui.door.driver import ChannelDriver
+from lazytui.tui.app import LazytuiApp
+
+if TYPE_CHECKING:
+    from textual.driver import Driver
+    from textual.screen import Screen
+
+    from lazytui.door.channel import TerminalChannel
+    from lazytui.tui.context import EngineView, Residence
+    from lazytui.tui.look import Look
+
+log = logging.getLogger(__name__)
+
+
+class TerminalApp(LazytuiApp):
+    """The screens on a terminal channel.
+
+    Args:
+        engine: what is shown and asked.
+        channel: the terminal.
+        look: how the terminal wants it.
+        residence: the terminal's place among the others, and how the engine is stopped.
+    """
+
+    def __init__(
+        self, engine: EngineView, channel: TerminalChannel, look: Look, residence: Residence
+    ) -> None:
+        super().__init__(
+            engine,
+            look=look,
+            driver_class=cast("type[Driver]", partial(ChannelDriver, channel=channel)),
+            environ=channel.environ,
+            residence=residence,
+        )
+        self.failure: BaseException | None = None
+        self.is_gone = asyncio.Event()
+        """Set when the terminal went away."""
+        # Textual puts these in the place of the process's stdout and stderr while an app runs. Of
+        # two apps the one that ends first would take the other's away, and leave its own behind.
+        self._capture_stdout: Any = sys.stdout
+        self._capture_stderr: Any = sys.stderr
+
+    @property
+    def driver(self) -> ChannelDriver:
+        """The driver of a running app; it can lend the terminal."""
+        driver = self._driver
+        if not isinstance(driver, ChannelDriver):
+            raise TypeError("the app does not run")
+        return driver
+
+    def _display(self, screen: Screen[object], renderable: Any) -> None:
+        """Paint, unless the driver's gate is shut; then all is painted when it opens."""
+        driver = self._driver
+        if not isinstance(driver, ChannelDriver):
+            return
+        if driver.gate.is_shut:
+            driver.gate.missed()
+            return
+        painted = renderable is not None and not self._batch_count
+        super()._display(screen, renderable)
+        if painted:
+            driver.gate.painted()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End this app alone; the fault goes to the log, and a sentence to the user."""
+        self._return_code = 1
+        if self.failure is None:
+            self.failure = error
+            log.error("a screen failed", exc_info=error)
+        self._close_messages_no_wait()
