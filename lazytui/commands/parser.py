@@ -28,10 +28,7 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
     parser.add_argument(
         "-F", dest="ssh_config", metavar="FILE", help="another ssh config, as ssh's -F"
     )
-    look = parser.add_argument_group("how the screen looks")
-    look.add_argument("--theme", choices=("dark", "light", "ansi"), help="dark; ansi: 16 colours")
-    look.add_argument("--ascii", action="store_true", help="symbols in ASCII")
-    look.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    add_look(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_hosts(commands)
     _add_run(commands)
@@ -46,6 +43,14 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
         help="a lazytui command to run on the pretend hosts instead of the screen",
     )
     return parser
+
+
+def add_look(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how one terminal wants its screens."""
+    look = parser.add_argument_group("how the screen looks")
+    look.add_argument("--theme", choices=("dark", "light", "ansi"), help="dark; ansi: 16 colours")
+    look.add_argument("--ascii", action="store_true", help="symbols in ASCII")
+    look.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
 
 
 def _add_hosts(commands: Commands) -> None:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+# The high mark of a terminal's backlog. Above it the writer is to stop, and is told of its end.
+HIGH_BYTES = 1 << 16
+
 
 class TerminalEvents(Protocol):
     """What a terminal tells whoever serves it; all are called on the event loop."""
@@ -21,7 +24,7 @@ class TerminalEvents(Protocol):
         """The terminal has this size, or was away for a while: paint it whole."""
 
     def drained(self) -> None:
-        """The backlog went above its high mark, and is below the low mark again."""
+        """The backlog went above :data:`HIGH_BYTES`, and most of it is taken now."""
 
     def closed(self) -> None:
         """The terminal is gone; nothing can be written any more."""

@@ -22,6 +22,7 @@ from textual.drivers.linux_driver import (
 )
 from textual.geometry import Size
 
+from lazytui.door.channel import HIGH_BYTES
 from lazytui.door.gate import LENT, SLOW, Gate
 from lazytui.door.typed import Typed
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# No frame is made while more than this waits for the client.
-BACKLOG_HIGH_BYTES = 32 * 1024
 # Nothing at all is queued above this: texts for the clipboard are no frames, and long.
 BACKLOG_LIMIT_BYTES = 1024 * 1024
 # Nobody has a larger terminal, and painting one would hold up all others.
@@ -112,7 +111,7 @@ class ChannelDriver(Driver):
             self.gate.missed()
         else:
             self._channel.write(text.encode("utf-8", "replace"))
-        if self._channel.backlog > BACKLOG_HIGH_BYTES:
+        if self._channel.backlog > HIGH_BYTES:
             self.gate.shut(SLOW)
 
     # What the terminal is told to be

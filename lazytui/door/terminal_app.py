@@ -43,8 +43,8 @@ class TerminalApp(LazytuiApp):
             residence=residence,
         )
         self.failure: BaseException | None = None
-        self.is_gone = asyncio.Event()
-        """Set when the terminal went away."""
+        self.leaving = asyncio.Event()
+        """Set when the user leaves, or the terminal is gone."""
         # Textual puts these in the place of the process's stdout and stderr while an app runs. Of
         # two apps the one that ends first would take the other's away, and leave its own behind.
         self._capture_stdout: Any = sys.stdout
@@ -58,15 +58,20 @@ class TerminalApp(LazytuiApp):
             raise TypeError("the app does not run")
         return driver
 
+    def exit(self, *words: Any, **named: Any) -> None:
+        """Leave, as every app does, and say so to whoever serves the terminal."""
+        super().exit(*words, **named)
+        self.leaving.set()
+
     def _display(self, screen: Screen[object], renderable: Any) -> None:
         """Paint, unless the driver's gate is shut; then all is painted when it opens."""
         driver = self._driver
-        if not isinstance(driver, ChannelDriver):
+        if renderable is None or not isinstance(driver, ChannelDriver):
             return
         if driver.gate.is_shut:
             driver.gate.missed()
             return
-        painted = renderable is not None and not self._batch_count
+        painted = not self._batch_count
         super()._display(screen, renderable)
         if painted:
             driver.gate.painted()

@@ -6,37 +6,34 @@ go on.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import signal
-import sys
-from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from lazytui.commands.parser import add_look
 from lazytui.core.presence import Attached
 from lazytui.errors import UsageError
 from lazytui.text import sanitize
 from lazytui.tui.terminal import ESCAPE_DELAY_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
-
-    from textual.driver import Driver
-    from textual.screen import Screen
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
     from lazytui.core.engine import Engine
     from lazytui.door.channel import TerminalChannel
     from lazytui.door.hello import Hello
+    from lazytui.door.terminal_app import TerminalApp
 
 log = logging.getLogger(__name__)
 
 OK, FAILED, USAGE = 0, 1, 2
-# An app that does not end by itself when its terminal is gone is ended.
+# An app that does not end when its user leaves, or its terminal is gone, is ended.
 LONGEST_FAREWELL_S = 10.0
-# Terminals that take no escape sequences: a screen there is letters in disorder.
-CANNOT_DRAW = ("dumb", "unknown", "emacs")
+# They take no escape sequences: a screen there would be letters in disorder.
+CANNOT_DRAW = ("", "dumb", "unknown", "emacs")
 
 
 def prepare(environ: MutableMapping[str, str] | None = None) -> None:
@@ -53,8 +50,6 @@ def prepare(environ: MutableMapping[str, str] | None = None) -> None:
 
 def warm_up() -> None:
     """Import what the first terminal would have to wait for."""
-    import lazytui.door.terminal_app
-    import lazytui.tui.screens.tasks  # noqa: F401
 
 
 async def serve_terminal(
@@ -78,12 +73,12 @@ async def serve_terminal(
         The exit status that the client is given.
     """
     try:
-        look = _look_words(hello)
-        _check(channel)
+        look = _look_words(hello.argv)
+        _check(channel.environ)
     except UsageError as error:
         channel.close(USAGE, str(error))
         return USAGE
-    terminal = Attached(place_of(hello))
+    terminal = Attached(_place(channel.environ, hello.pid))
     with engine.presence.attach(terminal):
         log.info("%s attached", terminal.name)
         try:
@@ -95,7 +90,96 @@ async def serve_terminal(
             raise
         except Exception as error:
             log.exception("the screen on %s failed", terminal.name)
-            status, farewell = FAILED, failure(error, engine)
+            status, farewell = FAILED, _failure(error, engine)
         channel.close(status, farewell)
         log.info("%s left", terminal.name)
         return status
+
+
+async def _show(
+    engine: Engine,
+    channel: TerminalChannel,
+    words: argparse.Namespace,
+    terminal: Attached,
+    stop: Callable[[], None],
+) -> tuple[int, str]:
+    """Run the app of a terminal; gives the exit status, and what to say at the end."""
+    from lazytui.door.terminal_app import TerminalApp
+    from lazytui.tui.context import Residence
+    from lazytui.tui.look import choose
+
+    look = choose(
+        engine.settings,
+        theme=words.theme,
+        ascii_only=words.ascii,
+        no_mouse=words.no_mouse,
+        environ=channel.environ,
+    )
+    app = TerminalApp(engine, channel, look, Residence(terminal, stop))
+    await _run(app, mouse=look.mouse)
+    if app.failure is not None:
+        return FAILED, _failure(app.failure, engine)
+    return OK, ""
+
+
+async def _run(app: TerminalApp, *, mouse: bool) -> None:
+    """Run an app to its end; cancelled, it gives its terminal back before it ends."""
+    async with asyncio.TaskGroup() as group:
+        # In a task, and so in a context, of its own: Textual keeps there which app it is in.
+        running = group.create_task(app.run_async(mouse=mouse), name="screen")
+        patience = group.create_task(_end(running, app.leaving), name="farewell")
+        await asyncio.wait([running])
+        patience.cancel()
+
+
+async def _end(running: asyncio.Task[None], leaving: asyncio.Event) -> None:
+    """End an app that wants to leave and does not come to it."""
+    await leaving.wait()
+    await asyncio.sleep(LONGEST_FAREWELL_S)
+    log.warning("a screen did not end by itself")
+    running.cancel()
+
+
+def _failure(error: BaseException, engine: Engine) -> str:
+    """Say what became of a screen that failed."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    what = sanitize(f"{type(error).__name__}: {error}", max_chars=200)
+    return (
+        f"the screen failed: {what}. The engine and all that runs go on: start lazytui again. "
+        f"{engine.paths.log_file} has more"
+    )
+
+
+def _look_words(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the options of the look; other words are not for the screen."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    add_look(parser)
+    try:
+        return parser.parse_known_args(argv)[0]
+    except argparse.ArgumentError as error:
+        raise UsageError(str(error)) from error
+
+
+def _check(environ: Mapping[str, str]) -> None:
+    """See to it that the terminal can show a screen at all.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    term = environ.get("TERM", "")
+    if term in CANNOT_DRAW:
+        raise UsageError(
+            f"the screen needs a terminal that can draw, and TERM is '{sanitize(term)}'; "
+            "commands work everywhere, such as: lazytui hosts"
+        )
+
+
+def _place(environ: Mapping[str, str], pid: int) -> str:
+    """Name a terminal for the log: where it is, and the process that shows it."""
+    address = environ.get("SSH_CONNECTION", "").partition(" ")[0]
+    return sanitize(f"{address or 'this machine'}, pid {pid}", max_chars=80)
+
+
+def _stop_this_process() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
