@@ -64,7 +64,7 @@ def terminal_size() -> tuple[int, int]:
 
 def _cwd() -> str:
     try:
-        return os.getcwd()  # noqa: PTH109 - pathlib takes 5 ms to import
+        return os.getcwd()
     except OSError:  # it was removed
         return "/"
 
