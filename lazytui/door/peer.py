@@ -47,6 +47,11 @@ class Peer(asyncio.Protocol):
     Args:
         greeted: called with the greeting; it answers with :meth:`welcome` or :meth:`refuse`.
         version: of this engine.
+
+    Attributes:
+        hello: the greeting, once it came.
+        gone: done when the connection is closed.
+        has_exited: the client was told to end.
     """
 
     hello: Hello
@@ -59,7 +64,7 @@ class Peer(asyncio.Protocol):
         self._impatience: asyncio.TimerHandle | None = None
         self._sink: FrameSink | None = None
         self._early: list[tuple[bytes, bytes]] = []
-        self.is_gone = False
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.has_exited = False
 
     # -- asyncio's side
@@ -94,7 +99,7 @@ class Peer(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the sink."""
-        self.is_gone = True
+        self.gone.set_result(None)
         self._be_patient()
         if self._sink is not None:
             self._sink.gone()
@@ -110,6 +115,11 @@ class Peer(asyncio.Protocol):
             self._sink.drained()
 
     # -- the handlers' side
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the connection is closed."""
+        return self.gone.done()
 
     @property
     def backlog(self) -> int:
