@@ -61,9 +61,11 @@ async def test_a_signal_ends_the_pump_and_restores_the_terminal(number: signal.S
 
 
 async def test_the_end_of_the_engine_restores_the_terminal_and_is_told() -> None:
+    engine = serving()
+    await engine.__aenter__()
     async with on_pty() as terminal:
-        async with serving():
-            await terminal.wait_for(b"hello")
+        await terminal.wait_for(b"hello")
+        await engine.__aexit__(None, None, None)
 
         assert await terminal.wait_exit() == 1
 
