@@ -90,7 +90,7 @@ class TaskExecutionError(LazytuiError):
 
     Args:
         task_step_index: the index of the step, from 0.
-        task: the name of the task.
+        task: the task, which has a ``name``.
         host: where it ran.
         execution_log_file_path: the file on the manager with all that it printed.
         output: the end of what the step printed.
@@ -100,13 +100,14 @@ class TaskExecutionError(LazytuiError):
     def __init__(
         self,
         task_step_index: int,
-        task: str,
+        task: object,
         host: str,
         execution_log_file_path: str,
         output: str,
         reason: str = "",
     ) -> None:
-        words = f"task {task!r} failed on {host} in step {task_step_index + 1}"
+        name = str(getattr(task, "name", task))
+        words = f"task {name!r} failed on {host} in step {task_step_index + 1}"
         said = f"\n{output.rstrip()}" if output.strip() else ""
         super().__init__(
             f"{words}: {reason or 'it failed'}; all output is in {execution_log_file_path}{said}"

@@ -114,6 +114,7 @@ class LiveRun:
         self.counted = False  # among the alive runs of its host
         self.sent = False  # the host may have started it
         self.step = 0
+        self.pid: int | None = None  # of the step on the host, where that said it
         self.confirmed = False  # the host has said that it started this step
         self.base = 0  # where in the spool the output of this step begins
         self.followed_from = 0  # length of the spool when its output was last asked for

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lazytui.core.settings import Settings
     from lazytui.ssh.config import HostEntry, SSHConfig
     from lazytui.ssh.late_connector import LateConnector
+    from lazytui.ssh.login import Login
 
 
 class RuntimeManager:
@@ -103,6 +104,19 @@ class RuntimeManager:
                 runtime.supervise(), name=f"connection {host}"
             )
         return runtime
+
+    def log_in(self, host: str, login: Login | None) -> None:
+        """Say how to log in to a host from the next connection on; None: as the config says."""
+        self._connector.log_in(host, login)
+
+    async def disconnect(self, host: str) -> None:
+        """Close the connection to a host; whoever needs it connects again."""
+        supervisor = self._supervisors.pop(host, None)
+        if supervisor is None:
+            return
+        supervisor.cancel()
+        await asyncio.wait([supervisor])
+        self.runtime(host).rest()
 
     async def detect(self, hosts: Iterable[str] | None = None) -> list[Runtime]:
         """Connect to hosts, all at once, and wait until each is known as active or inactive.

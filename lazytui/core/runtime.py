@@ -179,6 +179,10 @@ class Runtime:
         if self._running and self.state is HostState.INACTIVE:
             self._become(HostState.CONNECTING, self.address)
 
+    def rest(self) -> None:
+        """Be as before the first connection, after nobody keeps it connected any more."""
+        self._become(HostState.LISTED, "")
+
     def set_metrics_interval(self, seconds: float) -> None:
         """Ask for a metrics sample every so many seconds; 0 for none."""
         self._metrics_interval = seconds

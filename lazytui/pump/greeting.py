@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 
 from lazytui.pump import wire
 
@@ -65,14 +64,12 @@ def terminal_size() -> tuple[int, int]:
 
 def _cwd() -> str:
     try:
-        return os.getcwd()
+        return os.getcwd()  # noqa: PTH109 - pathlib takes 5 ms to import
     except OSError:  # it was removed
         return "/"
 
 
 def _known(environ: Mapping[str, str]) -> dict[str, str]:
+    # The empty LC_ALL of some logins is as good as none; surrogates survive as JSON escapes.
     names = [name for name in environ if name in ENVIRON or name.startswith("LC_")]
-    # In the C locale Python sets this one for itself (PEP 538): the terminal knows nothing of it.
-    if sys.flags.utf8_mode and "PYTHONUTF8" not in environ and "LC_CTYPE" in names:
-        names.remove("LC_CTYPE")
     return {name: environ[name] for name in names}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from lazytui.ssh.config import HostOptions, SSHConfig
     from lazytui.ssh.credentials import Asker
+    from lazytui.ssh.login import Login
     from lazytui.ssh.trust import Trust
 
 MAX_HOPS = 8
@@ -137,6 +138,7 @@ class Connector:
         self._bastions: dict[tuple[str, ...], Connection] = {}
         self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
         self._failures: dict[tuple[str, ...], tuple[float, _Failure]] = {}
+        self.logins: dict[str, Login] = {}  # how a script wants to log in, by host
 
     async def connect(self, host: str, *, log: Callable[[str], None] | None = None) -> Connection:
         """Connect to a host and log in.
@@ -203,7 +205,10 @@ class Connector:
             options = self.config.resolve(host)
         if user:
             options = replace(options, user=user)
-        return replace(options, port=port) if port else options
+        if port:
+            options = replace(options, port=port)
+        login = self.logins.get(target)
+        return login.apply(options) if login else options
 
     async def _bastion(self, route: tuple[_Hop, ...], log: Callable[[str], None]) -> Connection:
         """Give the one connection to a jump host that all targets behind it share."""
@@ -338,11 +343,13 @@ class Connector:
         stack: contextlib.AsyncExitStack,
     ) -> dict[str, Any]:
         settings = self.settings
+        login = self.logins.get(attempt.host)
         return {
             # Everything was resolved before; asyncssh would parse the files for each connection.
             "config": None,
             "username": options.user,
-            "client_keys": await self._offered_keys(options, attempt, stack),
+            "client_keys": await self._offered_keys(options, attempt, stack, login),
+            "password": login.password if login else None,
             "agent_path": None,
             "agent_forwarding": False,
             "known_hosts": (list(trust.keys), list(trust.authorities), list(trust.revoked)),
@@ -359,9 +366,18 @@ class Connector:
         }
 
     async def _offered_keys(
-        self, options: HostOptions, attempt: reasons.Attempt, stack: contextlib.AsyncExitStack
+        self,
+        options: HostOptions,
+        attempt: reasons.Attempt,
+        stack: contextlib.AsyncExitStack,
+        login: Login | None,
     ) -> Any:
         """Give the keys to offer: those that the config names first, then the ssh-agent's."""
+        if login is not None:
+            given = await login.keys(self._keys.paths_for(options))
+            if given is not None:
+                attempt.tried = ("the keys given",)
+                return given or None
         local = self._keys.keys_for(options)
         held, note = await agent_keys(options, self._keys.paths_for(options), stack)
         # A key offered twice would count twice against sshd's MaxAuthTries of 6.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lazytui.ssh.connection import Connection
     from lazytui.ssh.connector import Connector, ConnectSettings
     from lazytui.ssh.credentials import Asker
+    from lazytui.ssh.login import Login
 
 
 class LateConnector:
@@ -38,6 +39,14 @@ class LateConnector:
         self._home = home
         self._lock = asyncio.Lock()
         self._connector: Connector | None = None
+        self._logins: dict[str, Login] = {}
+
+    def log_in(self, host: str, login: Login | None) -> None:
+        """Say how to log in to a host from the next connection on; None: as the config says."""
+        if login is None:
+            self._logins.pop(host, None)
+        else:
+            self._logins[host] = login
 
     async def connect(self, host: str, *, log: Callable[[str], None] | None = None) -> Connection:
         """Connect to a host and log in; see :meth:`~lazytui.ssh.connector.Connector.connect`."""
@@ -58,6 +67,7 @@ class LateConnector:
             if self._connector is None:
                 kind = await asyncio.to_thread(_connector_class)
                 self._connector = kind(self.config, self._settings, self._asker, home=self._home)
+                self._connector.logins = self._logins
             return self._connector
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lazytui.core.agent import whole
 from lazytui.core.step import CommandSpec
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class CommandWork:
         """Ask the host to start the command; see :class:`lazytui.core.steps.job.Work`."""
         spec = run.spec
         assert isinstance(spec, CommandSpec)
-        await agent.request(
+        answer = await agent.request(
             "job_start",
             spec.command.encode("utf-8", "surrogateescape"),
             job=run.job_id,
@@ -28,6 +29,7 @@ class CommandWork:
             tty=spec.tty,
             follow=follow,
         )
+        run.pid = whole(answer.get("pid", 0)) or None
 
     async def gather(self, run: LiveRun, agent: Agent, end: Header) -> None:
         """A command leaves nothing but its output."""

@@ -1,0 +1,1 @@
+"""The core as one script uses it: the nouns of the library as coroutines."""
