@@ -40,6 +40,8 @@ class Deed(StrEnum):
     RUN_STOPPED = "run stopped"
     KEY_ACCEPTED = "host key accepted"
     GROUP_CHANGED = "group changed"
+    EXPOSED = "port exposed"
+    UNEXPOSED = "exposure ended"
     FORGOTTEN = "forgotten"
 
 

@@ -17,6 +17,7 @@ from lazytui.core.arrivals import ArrivalWriter
 from lazytui.core.audit import AuditRecord, Deed
 from lazytui.core.deeds import Deeds, acting_from, origin_now
 from lazytui.core.events import EventBus, Notice, QuestionsChanged
+from lazytui.core.exposures import Exposures
 from lazytui.core.foreign import ForeignWork
 from lazytui.core.groups import Groups
 from lazytui.core.journal import Journal, owner_alive, owner_me
@@ -96,6 +97,7 @@ class Engine:
             config, self._connector, settings, self.events, self._group, self.start_runs
         )
         self.kept_groups: Groups
+        self.exposures: Exposures
         self._deeds: Deeds
         self.journal: Journal
         self.runs: Runs
@@ -133,6 +135,16 @@ class Engine:
             self._deeds = Deeds(self.journal, self.events, self.origin)
             self.kept_groups = Groups(self.journal, self.manager, self.events, self._deeds)
             await self.kept_groups.load()
+            self.exposures = await stack.enter_async_context(
+                Exposures(
+                    journal=self.journal,
+                    manager=self.manager,
+                    groups=self.kept_groups,
+                    events=self.events,
+                    deeds=self._deeds,
+                    owner=self._owner,
+                )
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -172,7 +184,8 @@ class Engine:
     def watch(self) -> None:
         """Connect to all hosts, keep them connected, and know their facts, for a screen.
 
-        What other processes do with the journal is followed from then on, too.
+        What other processes do with the journal is followed from then on, too, and the exposures
+        that nobody holds are taken up again.
         """
         if not self.manager.watching:
             others = ForeignWork(
@@ -187,6 +200,7 @@ class Engine:
             self._watching = [
                 self._group.create_task(self.kept_groups.keep_asking(), name="queries"),
                 self._group.create_task(others.keep_watching(), name="work of others"),
+                self._group.create_task(self.exposures.restore(), name="exposures"),
             ]
         self.manager.watch()
 

@@ -344,6 +344,16 @@ class Journal:
         wanted = list(task_ids)
         return await self._change(lambda db: audit.forget(db.connection, wanted))
 
+    # --- what is kept by others than :class:`JournalDB` ---
+
+    async def read(self, ask: Callable[[JournalDB], _Answer]) -> _Answer:
+        """Ask something on the journal's thread."""
+        return await self._read(ask)
+
+    async def change(self, ask: Callable[[JournalDB], _Answer]) -> _Answer:
+        """Change something on the journal's thread, in a transaction."""
+        return await self._change(ask)
+
     # --- on the loop ---
 
     async def _read(self, ask: Callable[[JournalDB], _Answer]) -> _Answer:

@@ -83,9 +83,22 @@ CREATE TABLE places (
 
 _PLACED = "ALTER TABLE runs ADD COLUMN placed TEXT NOT NULL DEFAULT '';"
 
+_EXPOSURES = """
+CREATE TABLE exposures (
+    exposure_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    spec TEXT NOT NULL,
+    auto INTEGER NOT NULL,
+    created REAL NOT NULL,
+    owner TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    sessions TEXT NOT NULL
+);
+"""
+
 # What leads from each version of the schema to the next; a new file takes all of these steps.
 # A step that was released never changes.
-_STEPS = (_TASKS_AND_GROUPS, _AUDIT, _PLACES, _PLACED)
+_STEPS = (_TASKS_AND_GROUPS, _AUDIT, _PLACES, _PLACED, _EXPOSURES)
 SCHEMA_VERSION = len(_STEPS)
 
 # Reading every page takes about 1 ms a megabyte; beyond this a corrupt page is met when used.

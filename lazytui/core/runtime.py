@@ -65,6 +65,7 @@ class Runtime:
         self.since = time.monotonic()
         self.alive_runs = 0
         self.waiting_runs = 0  # that may be placed here
+        self.exposures = 0  # that need the connection
         self.question: Question | None = None
         self.boot_id = ""
         self.route: tuple[str, ...] = ()
@@ -77,6 +78,7 @@ class Runtime:
         self._settings = settings
         self._events = events
         self._agent: Agent | None = None
+        self._connection: Connection | None = None
         self._change = asyncio.Event()
         self._retry = asyncio.Event()
         self._next_try: float | None = None
@@ -97,6 +99,11 @@ class Runtime:
         """The agent, while the host is connected."""
         agent = self._agent
         return agent if agent is not None and not agent.lost.is_set() else None
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection, while it is known to live."""
+        return self._connection if self.agent is not None else None
 
     @property
     def options(self) -> HostOptions:
@@ -203,7 +210,8 @@ class Runtime:
                 except ConnectError as error:
                     self._become(HostState.INACTIVE, error.reason, error.kind)
                     self.attempts += 1
-                    wanted = self.persistent or self.alive_runs > 0 or self.waiting_runs > 0
+                    needed = self.alive_runs + self.waiting_runs + self.exposures
+                    wanted = self.persistent or needed > 0
                     await self._pause(self.attempts if error.retry and wanted else 0)
                 except Exception as error:
                     # A fault of ours with one host must not end the engine for the others.
@@ -239,12 +247,12 @@ class Runtime:
                 timeout_s=self._settings.connect.agent_start_s,
             )
             self._greet(connection, hello)
-            self._agent = agent
+            self._agent, self._connection = agent, connection
             agent.listen(self._on_event)
             self._become(HostState.ACTIVE, "")
             await self._stay(agent)
         finally:
-            self._agent = None
+            self._agent = self._connection = None
             await connection.close()
 
     async def _stay(self, agent: Agent) -> None:
@@ -343,6 +351,10 @@ class Runtime:
             self._publish()
         self._change.set()
         self._change = asyncio.Event()
+
+    async def wait_change(self) -> None:
+        """Wait until its state or reason changes."""
+        await self._next_change()
 
     async def _next_change(self) -> None:
         await self._change.wait()

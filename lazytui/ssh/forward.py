@@ -149,6 +149,23 @@ class Stream:
         traffic.total += 1
         traffic.on_change()
 
+    async def take(self, size: int) -> bytes:
+        """Give the next bytes of a client whose service is not known yet.
+
+        Raises:
+            TargetRefusedError: it says no more.
+        """
+        assert self.client is not None
+        early = self.client.early
+        while sum(map(len, early)) < size:
+            if self.client.got_eof or self.is_over:
+                raise TargetRefusedError("the client went away")
+            self.came_early.clear()
+            await self.came_early.wait()
+        data = b"".join(early)
+        early[:] = [data[size:]]
+        return data[:size]
+
     def join(self) -> None:
         """Let the ends talk: both are there now."""
         client, service = self.client, self.service
@@ -261,6 +278,6 @@ def _refusal(error: Exception, alias: str, host: str, port: int) -> TargetRefuse
     if isinstance(error, asyncssh.ChannelOpenError):
         if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
             reason = f"sshd on {alias} forbids it (AllowTcpForwarding, PermitOpen)"
-            return TargetRefusedError(reason, prohibited=True)
+            return TargetRefusedError(reason)
         return TargetRefusedError(f"nothing listens on {host}:{port} of {alias}")
     return TargetRefusedError(f"the connection to {alias} was lost")

@@ -90,7 +90,10 @@ class LocalListener:
         except TargetRefusedError as error:
             self.traffic.refused += 1
             self._outcomes.put(peer[1], error.reason)
-            stream.reset()
+            if error.told:
+                stream.close()
+            else:
+                stream.reset()
         except BaseException:
             stream.reset()
             raise

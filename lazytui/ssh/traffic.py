@@ -19,13 +19,13 @@ class TargetRefusedError(LazytuiError):
 
     Args:
         reason: who refused, in plain words.
-        prohibited: it is sshd that forbids it, not the target.
+        told: the client was told in its own protocol, so that it is not to be reset.
     """
 
-    def __init__(self, reason: str, *, prohibited: bool = False) -> None:
+    def __init__(self, reason: str, *, told: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.prohibited = prohibited
+        self.told = told
 
 
 @dataclass(slots=True)

@@ -1,0 +1,467 @@
+"""The exposures of an engine: it holds them, heals them, and remembers them in the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+from lazytui.core.audit import Deed
+from lazytui.core.events import ExposureChanged, GroupsChanged, RuntimeChanged
+from lazytui.core.exposure_check import check, check_port, listening_hosts
+from lazytui.core.exposure_live import LiveExposure
+from lazytui.core.exposure_model import Direction, Exposure, ExposureState
+from lazytui.core.exposure_ports import free_ports, suggestions
+from lazytui.core.exposure_store import ExposureStore
+from lazytui.core.exposure_test import test_exposure
+from lazytui.core.owner import owner_alive
+from lazytui.errors import (
+    JournalError,
+    LazytuiError,
+    NoPortsLeftError,
+    PortInUseError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+    from lazytui.core.deeds import Deeds
+    from lazytui.core.events import EventBus
+    from lazytui.core.exposure_model import ExposureSpec, Suggestion, TestResult
+    from lazytui.core.exposure_store import ExposureRecord
+    from lazytui.core.groups import Groups
+    from lazytui.core.journal import Journal
+    from lazytui.core.manager import RuntimeManager
+
+log = logging.getLogger(__name__)
+
+TRAFFIC_EVERY_S = 0.25  # between two events about traffic alone
+MEMBERS_EVERY_S = 1.0  # between two looks at who is in a group
+
+
+class Exposures:
+    """All exposures of a user; those that this process holds are kept up. An async context.
+
+    Args:
+        journal: where they are kept.
+        manager: knows the hosts.
+        groups: the kept groups.
+        events: where changes are published.
+        deeds: where they are noted.
+        owner: who we are, in the journal.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        manager: RuntimeManager,
+        groups: Groups,
+        events: EventBus,
+        deeds: Deeds,
+        owner: str,
+    ) -> None:
+        self._store = ExposureStore(journal)
+        self._manager = manager
+        self._groups = groups
+        self._events = events
+        self._deeds = deeds
+        self._owner = owner
+        self._live: dict[int, LiveExposure] = {}
+        self._records: dict[int, ExposureRecord] = {}
+        self._noted: dict[int, tuple[ExposureState, str]] = {}
+        self._to_note = asyncio.Event()
+        self._traffic: set[int] = set()
+        self._group = asyncio.TaskGroup()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._following: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        self._spawn(self._keep_noting(), "states of exposures")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Take all down; definitions stay, to be taken up at the next start."""
+        lives, self._live = dict(self._live), {}
+        await asyncio.gather(*(live.close() for live in lives.values()))
+        for task in list(self._tasks):
+            task.cancel()
+        await self._group.__aexit__(None, None, None)
+        for number in lives:
+            with contextlib.suppress(JournalError):  # who is dead holds nothing, either
+                await self._store.release(number)
+
+    # -- how they are
+
+    @property
+    def held(self) -> int:
+        """How many are held by this process: it must live for them."""
+        return len(self._live)
+
+    def all(self) -> list[Exposure]:
+        """Give all that are known, the oldest first; see :meth:`load` for those of others."""
+        return [self._shown(number) for number in sorted({*self._records, *self._live})]
+
+    async def load(self) -> list[Exposure]:
+        """Read the journal again, then give all, the oldest first."""
+        self._records = {record.spec.id: record for record in await self._store.all()}
+        for number in self._live.keys() - self._records.keys():
+            await self._drop(number)  # another process has removed it
+        return self.all()
+
+    def get(self, number: int) -> Exposure:
+        """Give one.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        self._known(number)
+        return self._shown(number)
+
+    def find(self, text: str) -> Exposure:
+        """Give the one that is meant by a number or a name.
+
+        Raises:
+            UsageError: none is, or several are.
+        """
+        if text.isascii() and text.isdigit() and int(text) in {*self._records, *self._live}:
+            return self._shown(int(text))
+        found = [each for each in self.all() if each.spec.name == text]
+        if len(found) != 1:
+            many = f"{len(found)} exposures are named" if found else "no exposure"
+            raise UsageError(f"{many} {text} (lazytui ports lists them)")
+        return found[0]
+
+    # -- changes
+
+    async def add(self, spec: ExposureSpec, choices: Sequence[int] | None = None) -> Exposure:
+        """Set up an exposure and keep it: everywhere it shall be, or nowhere.
+
+        Args:
+            spec: the definition; its id is given here.
+            choices: ports of which the first that are free everywhere become the reachable ones;
+                by default those of the definition, and no others.
+
+        Raises:
+            ValueError: it cannot be meant.
+            PortInUseError: a port is taken; nothing is left of the exposure.
+            NoPortsLeftError: too few of the choices are free.
+            ExposureError: a host cannot be reached, or does not allow it; nothing is left.
+        """
+        check(spec, self._manager.known)
+        hosts = listening_hosts(spec, await self._members(spec))
+        async with self._changing:
+            if choices is None:
+                live = await self._up(spec, hosts)
+            else:
+                live = await self._up_somewhere(spec, hosts, choices)
+            try:
+                number = await self._store.add(live.spec, self._owner)
+            except BaseException:
+                await live.close()
+                raise
+            live.spec = replace(live.spec, id=number)
+            await self._hold(live)
+        await self._deeds.note(Deed.EXPOSED, title(live.spec), self._shown(number).hosts)
+        return self._shown(number)
+
+    async def remove(self, number: int) -> None:
+        """End an exposure and forget it.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        shown = self.get(number)
+        async with self._changing:
+            await self._drop(number)
+            await self._store.remove(number)
+            self._records.pop(number, None)
+        self._events.publish(ExposureChanged(number))
+        await self._deeds.note(Deed.UNEXPOSED, title(shown.spec), shown.hosts)
+
+    async def start(self, number: int) -> Exposure:
+        """Set up an exposure that is off: everywhere it shall be, or nowhere.
+
+        Raises:
+            UsageError: there is none of that number, or another process holds it.
+            PortInUseError, ExposureError: somewhere it could not be set up.
+        """
+        self._known(number)
+        if number in self._live:
+            return self._shown(number)
+        async with self._changing:
+            record = await self._claimed(number)
+            if record is None:
+                raise UsageError(f"exposure {number} is held by another process, or gone")
+            try:
+                hosts = listening_hosts(record.spec, await self._members(record.spec))
+                live = await self._up(record.spec, hosts, record)
+            except BaseException:
+                await self._store.release(number)
+                raise
+            await self._hold(live)
+        return self._shown(number)
+
+    async def stop(self, number: int) -> None:
+        """Take an exposure down and keep its definition.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        self._known(number)
+        async with self._changing:
+            if number in self._live:
+                await self._drop(number)
+                await self._store.release(number)
+                await self._store.note_state(number, ExposureState.OFF, "")
+                await self.load()
+        self._events.publish(ExposureChanged(number))
+
+    async def set_auto(self, number: int, auto: bool) -> None:
+        """Say whether an exposure is taken up at the next start.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        self._known(number)
+        await self._store.set_auto(number, auto)
+        if (live := self._live.get(number)) is not None:
+            live.spec = replace(live.spec, auto=auto)
+        await self.load()
+        self._events.publish(ExposureChanged(number))
+
+    async def restore(self) -> None:
+        """Take up what shall be up and nobody alive holds; what cannot be is tried again."""
+        try:
+            known = await self.load()
+        except JournalError as error:
+            log.warning("exposures are not taken up: %s", error)
+            return
+        for exposure in known:
+            if exposure.spec.auto and exposure.id not in self._live and not exposure.holder:
+                async with self._changing:
+                    await self._restore(exposure.id)
+
+    # -- looking
+
+    async def test(self, number: int) -> list[TestResult]:
+        """Try each listener of an exposure from its client's side to the service.
+
+        Raises:
+            UsageError: this process does not hold it.
+        """
+        self._known(number)
+        if number not in self._live:
+            raise UsageError(f"exposure {number} is not up here: nothing to test")
+        return await test_exposure(self._live[number], self._manager.runtime)
+
+    async def suggestions(self, host: str) -> list[Suggestion]:
+        """List the ports that listen on a host and are not exposed from it yet.
+
+        Raises:
+            ConnectError: the host cannot be reached.
+            AgentError, ConnectionLostError: it did not answer.
+        """
+        runtime = self._manager.connected(host)
+        agent = await runtime.reach()
+        return await suggestions(agent, host, self.all(), ssh_port=runtime.options.port)
+
+    # -- inside
+
+    def _shown(self, number: int) -> Exposure:
+        if (live := self._live.get(number)) is not None:
+            return live.snapshot()
+        record = self._records[number]
+        if record.owner and record.owner != self._owner and owner_alive(record.owner):
+            return Exposure(
+                record.spec,
+                holder=record.owner,
+                held_state=record.state,
+                held_reason=record.reason,
+            )
+        return Exposure(record.spec)
+
+    def _known(self, number: int) -> None:
+        if number not in self._records and number not in self._live:
+            raise UsageError(f"no exposure {number} (lazytui ports lists them)")
+
+    async def _members(self, spec: ExposureSpec) -> dict[str, list[str]]:
+        if not spec.group:
+            return {}
+        await self._groups.load()
+        return self._groups.members()
+
+    async def _up(
+        self, spec: ExposureSpec, hosts: Sequence[str], record: ExposureRecord | None = None
+    ) -> LiveExposure:
+        self._see_own(spec, hosts)
+        live = self._make(spec, record)
+        await live.start(hosts)
+        return live
+
+    async def _up_somewhere(
+        self, spec: ExposureSpec, hosts: Sequence[str], choices: Sequence[int]
+    ) -> LiveExposure:
+        """Set up on the first of some ports that are free; binding is what decides."""
+        for port in choices:
+            check_port(port)
+        count = len(spec.services)
+        left = await free_ports(
+            dict.fromkeys(choices), [self._manager.connected(host) for host in hosts], spec
+        )
+        while len(left) >= count:
+            ports = tuple(left[:count])
+            try:
+                return await self._up(spec.with_ports(ports), hosts)
+            except PortInUseError as error:
+                taken = error.port if error.port in left else left[0]
+                left.remove(taken)
+        named = ", ".join(map(str, choices[:10])) + (", ..." if len(choices) > 10 else "")
+        raise NoPortsLeftError(
+            f"too few of the ports {named or '(none given)'} are free everywhere: give more"
+        )
+
+    def _see_own(self, spec: ExposureSpec, hosts: Sequence[str]) -> None:
+        """Name the exposure of ours that has a port already; sshd would not know."""
+        wanted = {(host, service.port) for host in (hosts or ("",)) for service in spec.services}
+        for number, live in self._live.items():
+            for row in live.rows:
+                if (row.host, row.service.port) in wanted:
+                    raise PortInUseError(
+                        row.service.port, runtime=row.host or None, detail=f"exposure {number}"
+                    )
+
+    def _make(self, spec: ExposureSpec, record: ExposureRecord | None = None) -> LiveExposure:
+        return LiveExposure(
+            spec,
+            runtime_of=self._manager.connected,
+            spawn=self._spawn,
+            sessions=record.sessions if record else {},
+            on_state=self._state_changed,
+            on_traffic=self._traffic_flowed,
+            on_session=self._session_changed,
+        )
+
+    async def _hold(self, live: LiveExposure) -> None:
+        self._live[live.spec.id] = live
+        if live.spec.group and self._following is None:
+            self._following = self._spawn(self._follow_groups(), "members of exposures")
+        self._state_changed(live)
+        if live.sessions:
+            await self._store.note_sessions(live.spec.id, live.sessions)
+        await self.load()
+
+    async def _restore(self, number: int) -> None:
+        record = await self._claimed(number)
+        if record is None:
+            return
+        live = self._make(record.spec, record)
+        members = await self._members(record.spec)
+        live.resume(listening_hosts(record.spec, members, lenient=True))
+        await self._hold(live)
+
+    async def _claimed(self, number: int) -> ExposureRecord | None:
+        return await self._store.claim(number, self._owner, owner_alive)
+
+    async def _drop(self, number: int) -> None:
+        live = self._live.pop(number, None)
+        self._noted.pop(number, None)
+        if live is not None:
+            await live.close()
+            self._events.publish(ExposureChanged(number))
+
+    # -- groups that grow
+
+    async def _follow_groups(self) -> None:
+        """Give exposures to those who join a group, and take them from those who leave."""
+        with self._events.subscribe() as events:
+            while True:
+                news = await events.drain()
+                if any(isinstance(event, GroupsChanged | RuntimeChanged) for event in news):
+                    self._fit_members()
+                await asyncio.sleep(MEMBERS_EVERY_S)
+
+    def _fit_members(self) -> None:
+        lives = [live for live in self._live.values() if live.spec.group]
+        members = self._groups.members() if lives else {}
+        for live in lives:
+            hosts = listening_hosts(live.spec, members, lenient=True)
+            if set(hosts) != set(live.targets):
+                live.set_targets(hosts)
+
+    # -- what lives tell
+
+    def _state_changed(self, live: LiveExposure) -> None:
+        if live.spec.id:
+            self._events.publish(ExposureChanged(live.spec.id))
+            self._to_note.set()
+
+    def _traffic_flowed(self, live: LiveExposure) -> None:
+        if not self._traffic:
+            asyncio.get_running_loop().call_later(TRAFFIC_EVERY_S, self._tell_traffic)
+        self._traffic.add(live.spec.id)
+
+    def _tell_traffic(self) -> None:
+        flowed, self._traffic = self._traffic, set()
+        for number in flowed & self._live.keys():
+            self._events.publish(ExposureChanged(number))
+
+    def _session_changed(self, live: LiveExposure) -> None:
+        if live.spec.id:
+            number, sessions = live.spec.id, dict(live.sessions)
+            self._spawn(self._store.note_sessions(number, sessions), "sessions of an exposure")
+
+    async def _keep_noting(self) -> None:
+        """Note states in the journal, for who looks from another process."""
+        while True:
+            await self._to_note.wait()
+            self._to_note.clear()
+            for number, live in list(self._live.items()):
+                shown = live.snapshot()
+                news = (shown.state, shown.reason)
+                if self._noted.get(number) != news:
+                    with contextlib.suppress(JournalError):  # a full disk; the screen knows it
+                        await self._store.note_state(number, *news)
+                        self._noted[number] = news
+
+    # -- tasks
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = self._group.create_task(_guarded(work, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _guarded(work: Coroutine[Any, Any, None], name: str) -> None:
+    """Do something whose failure must not end the engine for all others."""
+    try:
+        await work
+    except LazytuiError as error:
+        log.warning("%s: %s", name, error)
+    except Exception:
+        log.exception("%s", name)
+
+
+def title(spec: ExposureSpec) -> str:
+    """Say in a few words what an exposure is: ``8888 of gpu01 -> manager``."""
+    ports = ", ".join(
+        str(each.port) if each.service in (0, each.port) else f"{each.service} as {each.port}"
+        for each in spec.services[:3]
+    )
+    more = f" and {len(spec.services) - 3} more" if len(spec.services) > 3 else ""
+    where = f"@{spec.group}" if spec.group else f"{len(spec.targets)} hosts"
+    if not spec.group and len(spec.targets) == 1:
+        where = spec.targets[0]
+    words = {
+        Direction.TO_RUNTIMES: f"{ports}{more} of the manager -> {where}",
+        Direction.FROM_RUNTIME: f"{ports}{more} of {spec.source} -> the manager",
+        Direction.TO_GROUP: f"{ports}{more} of {spec.source} -> {where}",
+        Direction.SOCKS: f"SOCKS proxy {ports} through {spec.source}",
+    }
+    return f"{spec.name}: {words[spec.direction]}" if spec.name else words[spec.direction]
