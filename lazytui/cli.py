@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
+from lazytui import __version__
+from lazytui.pump import front
+
+TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
@@ -12,9 +15,13 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run lazytui with the given words, by default those of the shell; gives the exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    plain = front.wanted(words)
+    if plain is not None and plain.command:
+        return front.go(plain, version=__version__)
     from lazytui.commands.parser import parser
 
-    arguments = parser().parse_args(argv)
+    arguments = parser().parse_args(words)
     # Nothing heavier than this is imported before it is known what is wanted.
     from lazytui.commands import common
     from lazytui.errors import LazytuiError, UsageError
@@ -43,6 +50,10 @@ def _carry_out(arguments: argparse.Namespace) -> int:
         return carry_out(command, arguments)
     from lazytui.commands import screen
 
+    if arguments.command in ("attach", "stop-engine"):
+        look = screen.look_words(arguments)
+        wanted = front.Wanted(arguments.command, arguments.ssh_config, look)
+        return front.go(wanted, version=__version__)
     return screen.demo(arguments) if arguments.command == "demo" else screen.screen(arguments)
 
 

@@ -29,8 +29,8 @@ class Rendezvous:
         stem = f"engine-{crc32(os.fsencode(config)):08x}"
         self.state_dir = state_dir
         self.config = config
-        self.lock = os.path.join(state_dir, f"{stem}.lock")  # noqa: PTH118 - pathlib takes 5 ms
-        self.starting = os.path.join(state_dir, f"{stem}.starting")  # noqa: PTH118
+        self.lock = os.path.join(state_dir, f"{stem}.lock")
+        self.starting = os.path.join(state_dir, f"{stem}.starting")
         self.socket = _socket_path(state_dir, stem)
 
     @property
@@ -49,8 +49,8 @@ def meeting_point(
         environ: of the user; by default that of the process.
     """
     environ = os.environ if environ is None else environ
-    named = ssh_config or os.path.join(home_dir(environ), ".ssh/config")  # noqa: PTH118
-    config = os.path.abspath(os.path.expanduser(named))  # noqa: PTH100, PTH111
+    named = ssh_config or os.path.join(home_dir(environ), ".ssh/config")
+    config = os.path.abspath(os.path.expanduser(named))
     return Rendezvous(state_dir(environ), config)
 
 
@@ -59,19 +59,19 @@ def state_dir(environ: Mapping[str, str]) -> str:
     base = environ.get("XDG_STATE_HOME", "")
     if not base.startswith("/"):  # XDG: a relative path is to be ignored
         base = _state_home(environ)
-    return os.path.join(base, "lazytui", machine_id())  # noqa: PTH118
+    return os.path.join(base, "lazytui", machine_id())
 
 
 def home_dir(environ: Mapping[str, str]) -> str:
     """Give the user's home."""
-    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111
+    return environ.get("HOME") or os.path.expanduser("~")
 
 
 def machine_id(files: tuple[object, ...] = MACHINE_ID_FILES) -> str:
     """Give a word for this machine that stays the same: its machine id, else of its host name."""
     for file in files:
         try:
-            with open(str(file), encoding="ascii", errors="replace") as source:  # noqa: PTH123
+            with open(str(file), encoding="ascii", errors="replace") as source:
                 text = source.read(64).strip()
         except OSError:
             continue
@@ -84,14 +84,14 @@ def machine_id(files: tuple[object, ...] = MACHINE_ID_FILES) -> str:
 
 def _state_home(environ: Mapping[str, str]) -> str:
     if sys.platform == "linux":  # platformdirs says the same, but takes 13 ms to import
-        return os.path.join(home_dir(environ), ".local/state")  # noqa: PTH118
+        return os.path.join(home_dir(environ), ".local/state")
     import platformdirs
 
     return platformdirs.user_state_dir()
 
 
 def _socket_path(state_dir: str, stem: str) -> str:
-    path = os.path.join(state_dir, f"{stem}.sock")  # noqa: PTH118
+    path = os.path.join(state_dir, f"{stem}.sock")
     if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
         return path
     # A name of the folder too: two homes of one user meet in the same temporary folder.

@@ -34,6 +34,8 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
     _add_run(commands)
     _add_tasks(commands)
     _add_groups(commands)
+    commands.add_parser("attach", help="the screen of the engine, which is started if none runs")
+    commands.add_parser("stop-engine", help="end the engine; jobs go on at their hosts")
     demo = commands.add_parser("demo", help="pretend hosts, no network: look around")
     demo.add_argument("--hosts", type=int, default=8, metavar="N", help="how many (8)")
     demo.add_argument(

@@ -47,7 +47,7 @@ def demo(arguments: argparse.Namespace) -> int:
     words = [word for word in arguments.words if word != "--"]
     if not 1 <= arguments.hosts <= 200:
         raise UsageError("the demo has between 1 and 200 hosts")
-    return asyncio.run(_demo(arguments.hosts, _look_words(arguments), words))
+    return asyncio.run(_demo(arguments.hosts, look_words(arguments), words))
 
 
 async def _demo(hosts: int, look: list[str], words: list[str]) -> int:
@@ -61,7 +61,7 @@ async def _demo(hosts: int, look: list[str], words: list[str]) -> int:
         return await process.wait()
 
 
-def _look_words(arguments: argparse.Namespace) -> list[str]:
+def look_words(arguments: argparse.Namespace) -> list[str]:
     """Give the options of the look for the process that shows the screen."""
     from lazytui.tui.terminal import speaks_utf8
 

@@ -23,6 +23,7 @@ from lazytui.core.groups import Groups
 from lazytui.core.journal import Journal, owner_alive, owner_me
 from lazytui.core.manager import RuntimeManager
 from lazytui.core.model import HostState, RunRecord
+from lazytui.core.needs import Needs
 from lazytui.core.placement import least_busy
 from lazytui.core.plan import AT_ONCE, Plan
 from lazytui.core.presence import Presence
@@ -81,6 +82,7 @@ class Engine:
         self.paths = paths
         self.events = EventBus()
         self.presence = Presence(self.events)
+        self.needs = Needs(self.events)
         self.origin = origin
         self.config_path = config_path
         self.questions: list[Question] = []
@@ -363,6 +365,12 @@ class Engine:
     async def audit(self, limit: int) -> list[AuditRecord]:
         """List what was done with the engines of this user, the newest first."""
         return await self.journal.audit(limit)
+
+    def needed(self) -> list[str]:
+        """Say what would stop, or be picked up late, if the engine ended now; empty for nothing."""
+        count = len(self.runs.driven())
+        runs = [f"{count} {'run' if count == 1 else 'runs'}"] if count else []
+        return runs + self.needs.reasons()
 
     async def adopt(self) -> list[LiveRun]:
         """Take over the runs whose owner died, and drive them to their end."""

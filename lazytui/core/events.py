@@ -107,6 +107,16 @@ class PresenceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedsChanged:
+    """What an engine without a terminal stays for has changed."""
+
+    @property
+    def key(self) -> Hashable:
+        """Events with one key replace each other while unread."""
+        return ("needs",)
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something the user should know that belongs to no row: text in plain words."""
 
@@ -128,6 +138,7 @@ Event = (
     | QuestionsChanged
     | AuditChanged
     | PresenceChanged
+    | NeedsChanged
     | Notice
 )
 

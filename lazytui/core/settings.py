@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _Section = TypeVar(
-    "_Section", bound="ConnectSettings | MetricsSettings | RunSettings | ScreenSettings"
+    "_Section",
+    bound="ConnectSettings | MetricsSettings | RunSettings | ScreenSettings | EngineSettings",
 )
 
 
@@ -100,6 +101,14 @@ class ScreenSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How long the engine lives: ``[engine]``."""
+
+    linger_s: float = _at_least(10.0, 0.0)
+    """Seconds it stays when nobody is attached and nothing needs it."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostSettings:
     """What is special about a host: ``[hosts."gpu[01-04]"]``."""
 
@@ -125,6 +134,7 @@ class Settings:
     """What holds for a host that no section names (environment: ``LAZYTUI_HOSTS_PYTHON``)."""
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The checked values of each section of ``[hosts]``, by host name or node set."""
+    engine: EngineSettings = field(default_factory=EngineSettings)
 
     def for_host(self, host: str) -> HostSettings:
         """Give the settings of one host.
@@ -169,8 +179,9 @@ def load(
         reader.keys(tables),
         replace(HostSettings(), **reader.environment(HostSettings(), "hosts", environ)),
         reader.hosts(tables),
+        reader.section(EngineSettings(), "engine", tables, environ),
     )
-    for name in tables.keys() - {"connect", "metrics", "run", "screen", "keys", "hosts"}:
+    for name in tables.keys() - {"connect", "metrics", "run", "screen", "keys", "hosts", "engine"}:
         reader.complain((name,), f"unknown section [{name}]")
     return settings, tuple(sorted(reader.problems, key=lambda problem: problem.line))
 

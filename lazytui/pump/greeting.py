@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 from lazytui.pump import wire
 
@@ -64,12 +65,14 @@ def terminal_size() -> tuple[int, int]:
 
 def _cwd() -> str:
     try:
-        return os.getcwd()  # noqa: PTH109 - pathlib takes 5 ms to import
+        return os.getcwd()
     except OSError:  # it was removed
         return "/"
 
 
 def _known(environ: Mapping[str, str]) -> dict[str, str]:
-    # The empty LC_ALL of some logins is as good as none; surrogates survive as JSON escapes.
     names = [name for name in environ if name in ENVIRON or name.startswith("LC_")]
+    # In the C locale Python sets this one for itself (PEP 538): the terminal knows nothing of it.
+    if sys.flags.utf8_mode and "PYTHONUTF8" not in environ and "LC_CTYPE" in names:
+        names.remove("LC_CTYPE")
     return {name: environ[name] for name in names}
