@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from lazytui.door.streams import SocketStreams
+from lazytui.door.terminal import SocketTerminal
+from lazytui.door.terminals import serve_terminal
 
 if TYPE_CHECKING:
     from lazytui.core.engine import Engine
@@ -17,7 +21,16 @@ Handler = Callable[["Engine", "Peer"], Awaitable[int]]
 
 def handlers() -> dict[str, Handler]:
     """Give the handler of each kind of client."""
-    return {"command": command}
+    return {"screen": screen, "command": command}
+
+
+async def screen(engine: Engine, peer: Peer) -> int:
+    """Show the screens on a terminal."""
+    terminal = SocketTerminal(peer)
+    # Textual takes its time to be imported, in which others are served.
+    await asyncio.to_thread(importlib.import_module, "lazytui.door.terminal_app")
+    # Hundreds of connections that begin at once would keep the rows waiting.
+    return await serve_terminal(engine, terminal, peer.hello, on_shown=engine.watch)
 
 
 async def command(engine: Engine, peer: Peer) -> int:

@@ -24,6 +24,7 @@ from lazytui.core.paths import Paths
 from lazytui.door.handlers import handlers
 from lazytui.door.lock import take_lock
 from lazytui.door.server import Server, bind
+from lazytui.door.terminals import prepare
 from lazytui.errors import LazytuiError
 from lazytui.rendezvous import meeting_point
 from lazytui.ssh.config import SSHConfig
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from lazytui.rendezvous import Rendezvous
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("lazytui.door.process")  # not __main__, as which it runs
 
 
 def main() -> int:
@@ -61,6 +62,9 @@ def _be(config: str, tell: TextIO) -> int:
         paths = Paths.of_user()
         paths.create()
         log_to(paths.log_file)
+        for handler in logging.getLogger("lazytui").handlers:  # what it has to say is a fault
+            logging.getLogger("asyncio").addHandler(handler)
+        prepare()
         meeting = meeting_point(config)
         lock = take_lock(meeting.lock)
         with bind(meeting.socket) as listening:

@@ -12,6 +12,8 @@ from lazytui.door.driver import ChannelDriver
 from lazytui.tui.app import LazytuiApp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.driver import Driver
     from textual.screen import Screen
 
@@ -30,10 +32,16 @@ class TerminalApp(LazytuiApp):
         channel: the terminal.
         look: how the terminal wants it.
         residence: the terminal's place among the others, and how the engine is stopped.
+        on_shown: called once, when the first screen is to be seen.
     """
 
     def __init__(
-        self, engine: EngineView, channel: TerminalChannel, look: Look, residence: Residence
+        self,
+        engine: EngineView,
+        channel: TerminalChannel,
+        look: Look,
+        residence: Residence,
+        on_shown: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(
             engine,
@@ -43,6 +51,7 @@ class TerminalApp(LazytuiApp):
             residence=residence,
         )
         self.failure: BaseException | None = None
+        self._on_shown = on_shown
         self.leaving = asyncio.Event()
         """Set when the user leaves, or the terminal is gone."""
         # Textual puts these in the place of the process's stdout and stderr while an app runs. Of
@@ -57,6 +66,10 @@ class TerminalApp(LazytuiApp):
         if not isinstance(driver, ChannelDriver):
             raise TypeError("the app does not run")
         return driver
+
+    def on_ready(self) -> None:
+        """The screen stands, and is drawn at the next turn but one."""
+        self.call_after_refresh(self.call_after_refresh, self._on_shown)
 
     def exit(self, *words: Any, **named: Any) -> None:
         """Leave, as every app does, and say so to whoever serves the terminal."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lazytui.door.channel import TerminalChannel
     from lazytui.door.hello import Hello
     from lazytui.door.terminal_app import TerminalApp
+    from lazytui.tui.context import Residence
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ async def serve_terminal(
     hello: Hello,
     *,
     stop: Callable[[], None] | None = None,
+    on_shown: Callable[[], None] = lambda: None,
 ) -> int:
     """Show the screens on a terminal until the user leaves or the terminal is gone.
 
@@ -68,6 +70,7 @@ async def serve_terminal(
         channel: the terminal.
         hello: the greeting of its client, with the words for the look.
         stop: ends the engine's process; by default SIGTERM does.
+        on_shown: called once, when the first screen is to be seen.
 
     Returns:
         The exit status that the client is given.
@@ -82,9 +85,10 @@ async def serve_terminal(
     with engine.presence.attach(terminal):
         log.info("%s attached", terminal.name)
         try:
-            status, farewell = await _show(
-                engine, channel, look, terminal, stop or _stop_this_process
-            )
+            from lazytui.tui.context import Residence
+
+            residence = Residence(terminal, stop or _stop_this_process)
+            status, farewell = await _show(engine, channel, look, residence, on_shown)
         except asyncio.CancelledError:
             channel.close(OK, "the engine was stopped; what runs on the hosts goes on")
             raise
@@ -100,12 +104,11 @@ async def _show(
     engine: Engine,
     channel: TerminalChannel,
     words: argparse.Namespace,
-    terminal: Attached,
-    stop: Callable[[], None],
+    residence: Residence,
+    on_shown: Callable[[], None],
 ) -> tuple[int, str]:
     """Run the app of a terminal; gives the exit status, and what to say at the end."""
     from lazytui.door.terminal_app import TerminalApp
-    from lazytui.tui.context import Residence
     from lazytui.tui.look import choose
 
     look = choose(
@@ -115,7 +118,7 @@ async def _show(
         no_mouse=words.no_mouse,
         environ=channel.environ,
     )
-    app = TerminalApp(engine, channel, look, Residence(terminal, stop))
+    app = TerminalApp(engine, channel, look, residence, on_shown)
     await _run(app, mouse=look.mouse)
     if app.failure is not None:
         return FAILED, _failure(app.failure, engine)
