@@ -79,6 +79,12 @@ def _add_run(commands: Commands) -> None:
     way.add_argument(
         "--one-at-a-time", dest="batch", action="store_const", const=1, help="as --batch 1"
     )
+    run.add_argument(
+        "--when", metavar="NEEDS", help="wait until a host has this free: 'gpu>=1 mem>16G'"
+    )
+    run.add_argument("--after", metavar="ID", help="wait until this task is over")
+    run.add_argument("--after-ok", action="store_true", help="only if all of it succeeded")
+    run.add_argument("--task", metavar="FILE.toml", help="run the steps of a file, not a CMD")
     run.add_argument("--stop-on-failure", action="store_true", help="after a failure start no more")
     run.add_argument(
         "--timeout", metavar="T", help="end each run after 30s, 5m, 2h: INT, then KILL"

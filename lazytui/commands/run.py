@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
 from lazytui.commands.dry_run import dry_run
 from lazytui.commands.printer import SpoolPrinter
+from lazytui.commands.run_order import order_of
 from lazytui.core.events import Notice
 from lazytui.core.gather import Gather, render
 from lazytui.core.model import RunState
 from lazytui.core.placement import least_busy
-from lazytui.core.plan import WAITS, Plan, read_environment, read_seconds
-from lazytui.core.task import CommandSpec
-from lazytui.errors import UsageError
+from lazytui.core.plan import WAITS
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable, Sequence
 
     from lazytui.commands.call import Call
+    from lazytui.commands.run_order import Order
     from lazytui.core.engine import Engine
     from lazytui.core.events import Event
     from lazytui.core.live_run import LiveRun
@@ -33,49 +33,28 @@ INTERRUPT_GRACE_S = 10.0
 
 async def run(call: Call) -> int:
     """Run the command and wait for it, or leave it running with ``--detach``."""
-    arguments = call.arguments
-    words = list(arguments.words)
-    if words and words[0] == "--":
-        words = words[1:]
-    spec = CommandSpec(
-        " ".join(words),
-        cwd=arguments.cwd,
-        env=read_environment(arguments.env),
-        tty=arguments.tty,
-    )
-    if not spec.command.strip():
-        raise UsageError("nothing to run: lazytui run -w HOSTS -- COMMAND")
-    return await _run(call, spec, _plan(arguments))
+    return await _run(call, order_of(call.arguments))
 
 
-def _plan(arguments: argparse.Namespace) -> Plan:
-    timeout_s = read_seconds(arguments.timeout or "")
-    if arguments.detach and timeout_s is not None:
-        raise UsageError("with --detach nobody is left to end it: use -- timeout T CMD")
-    if arguments.batch is not None and arguments.batch < 1:
-        raise UsageError(f"--batch takes 1 or more, not {arguments.batch}")
-    return Plan(arguments.batch or 0, arguments.stop_on_failure, timeout_s)
-
-
-async def _run(call: Call, spec: CommandSpec, plan: Plan) -> int:
-    arguments = call.arguments
+async def _run(call: Call, order: Order) -> int:
+    arguments, plan = call.arguments, order.plan
     async with call.engine() as engine:
-        hosts = await common.select(engine, arguments.where, default_all=arguments.least_busy)
-        if arguments.least_busy:
+        hosts = await common.select(engine, order.where, default_all=plan.least_busy)
+        if arguments.dry_run:
+            return await dry_run(call, engine, hosts, plan)
+        if plan.least_busy and not order.waits:
             await engine.detect(hosts)
             await engine.sample()
             chosen = least_busy(map(engine.runtime, hosts))
             call.say(f"least busy: {chosen.host} ({chosen.why})")
-            hosts = [chosen.host]
-        if arguments.dry_run:
-            return await dry_run(call, engine, hosts, plan)
+            hosts, plan = [chosen.host], replace(plan, least_busy=False)
         # Caught from here on, as a run left in the journal is started by who comes next.
         interrupted = asyncio.Event()
         with call.on_interrupt(interrupted.set):
-            runs = await engine.start_runs(spec, hosts, plan=plan)
+            runs = await engine.start_runs(order.task, hosts, plan=plan)
             if arguments.detach:
                 return await _detach(call, engine, runs, interrupted)
-            show = _shown_by(call, hosts)
+            show = _shown_by(call, [run.record.host for run in runs])
             await _watch(call, engine, runs, show, interrupted)
             await show.close()
             if interrupted.is_set():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lazytui.core.model import RunState
 from lazytui.core.plan import AT_ONCE
 from lazytui.core.step import HOME
+from lazytui.core.templates import HostValues, fill_step
 from lazytui.errors import ConnectionLostError, SpoolError
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class LiveRun:
         plan: of its task.
         turns: says when it may start, if it heeds other runs of its task.
         place: where on the host its steps happen.
+        index: its place among the runs of its task, from 0 on.
     """
 
     def __init__(
@@ -103,9 +105,11 @@ class LiveRun:
         plan: Plan = AT_ONCE,
         turns: Turns | None = None,
         place: Place = HOME,
+        index: int = 0,
     ) -> None:
         self.record = record
-        self.steps = steps
+        self.index = index
+        self._steps = steps
         self.runtime = runtime
         self.place = place
         self.plan = plan
@@ -135,9 +139,24 @@ class LiveRun:
         return self.record.run_id
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of its task, filled in for its host."""
+        if not self.plan.templates:
+            return self._steps
+        return tuple(self._filled(step) for step in self._steps)
+
+    @property
     def spec(self) -> Step:
         """The step it is at."""
-        return self.steps[self.step]
+        step = self._steps[self.step]
+        return self._filled(step) if self.plan.templates else step
+
+    def _filled(self, step: Step) -> Step:
+        options = self.runtime.options
+        return fill_step(
+            step,
+            HostValues(self.runtime.host, options.user, options.hostname, options.port, self.index),
+        )
 
     @property
     def job_id(self) -> str:

@@ -66,6 +66,7 @@ class Plan:
         after_ok: all runs of that task must have succeeded, or none of this one is started.
         least_busy: one run, on the least busy of the hosts that fulfil the condition.
         among: the hosts that it is chosen from.
+        templates: ``{{host}}`` and the like in the steps are filled in for each host.
     """
 
     batch: int = 0
@@ -76,6 +77,7 @@ class Plan:
     after_ok: bool = False
     least_busy: bool = False
     among: tuple[str, ...] = ()
+    templates: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be.

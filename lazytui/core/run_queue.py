@@ -8,6 +8,7 @@ was not placed yet waits on in its stead.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from lazytui.core.events import EventBus
+    from lazytui.core.events import Event, EventBus
     from lazytui.core.probes import Probe
     from lazytui.core.runtime import Runtime
 
@@ -135,9 +136,28 @@ class RunQueue:
 
     async def _keep_asking(self, waiting: _Waiting) -> None:
         """Have the hosts answer what a condition wants to know, also those that come up later."""
-        while probes := waiting.condition.where.probes:
-            await self._probe(probes, waiting.hosts)
-            await asyncio.sleep(ASK_EVERY_S)
+        probes = waiting.condition.where.probes
+        if not probes:
+            return
+        with self._events.subscribe() as events:
+            while True:
+                await self._probe(probes, waiting.hosts)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ASK_EVERY_S):
+                        while not self._unasked(await events.drain(), waiting.hosts, probes):
+                            pass
+
+    def _unasked(
+        self, events: Iterable[Event], hosts: AbstractSet[str], probes: AbstractSet[Probe]
+    ) -> bool:
+        """Whether one of the hosts has come up and was not asked yet."""
+        return any(
+            isinstance(event, RuntimeChanged)
+            and event.host in hosts
+            and (runtime := self._connected(event.host)).state is HostState.ACTIVE
+            and any(runtime.answer(probe) is None for probe in probes)
+            for event in events
+        )
 
     def _begin(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         task = self._group.create_task(work, name=name)

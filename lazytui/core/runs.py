@@ -222,8 +222,8 @@ class Runs:
         turns = Turns(plan, records) if plan.has_turns else None
         at = places or {}
         return [
-            self._begin(self._live_run(record, task, plan, turns, at.get(record.host, HOME)))
-            for record in records
+            self._begin(self._live_run(record, task, plan, turns, at.get(record.host, HOME), index))
+            for index, record in enumerate(records)
         ]
 
     async def adopt(self, is_alive: Callable[[str], bool]) -> list[LiveRun]:
@@ -245,7 +245,8 @@ class Runs:
                 records = await self._journal.records(task_id=record.task_id)
                 turns_of[record.task_id] = Turns(plan, records)
             place = await self._journal.place(record.run_id)
-            run = self._live_run(record, task, plan, turns_of.get(record.task_id), place)
+            index = await self._index(record) if plan.templates else 0
+            run = self._live_run(record, task, plan, turns_of.get(record.task_id), place, index)
             # Its owner may have started it in the moment it died, if its turn had come: only the
             # host knows.
             run.sent = not run.waits
@@ -324,6 +325,11 @@ class Runs:
 
     # -- inside
 
+    async def _index(self, record: RunRecord) -> int:
+        """Give the place of a run among those of its task."""
+        records = await self._journal.records(task_id=record.task_id)
+        return [other.run_id for other in records].index(record.run_id)
+
     def _live_run(
         self,
         record: RunRecord,
@@ -331,10 +337,13 @@ class Runs:
         plan: Plan,
         turns: Turns | None,
         place: Place,
+        index: int,
     ) -> LiveRun:
         unplaced = plan.among and not record.placed
         runtime = self._runtime_of(plan.among[0] if unplaced else record.host)
-        return LiveRun(record, task.steps, runtime, plan=plan, turns=turns, place=place)
+        return LiveRun(
+            record, task.steps, runtime, plan=plan, turns=turns, place=place, index=index
+        )
 
     def _begin(self, run: LiveRun) -> LiveRun:
         if not run.is_unplaced:
