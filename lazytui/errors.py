@@ -192,10 +192,14 @@ class ExposureError(LazytuiError):
         reason: what happened, with what to do about it.
         host: where; empty for the manager.
         retry: whether trying again by itself may help.
+        unreached: the host is not connected.
     """
 
-    def __init__(self, reason: str, *, host: str = "", retry: bool = True) -> None:
+    def __init__(
+        self, reason: str, *, host: str = "", retry: bool = True, unreached: bool = False
+    ) -> None:
         super().__init__(f"{host}: {reason}" if host else reason)
         self.reason = reason
         self.host = host
         self.retry = retry
+        self.unreached = unreached

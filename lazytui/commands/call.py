@@ -94,6 +94,11 @@ class Call(ABC):
         """
 
     @property
+    def lasting(self) -> bool:
+        """Whether the engine lives on when the command is over: it can hold something."""
+        return False
+
+    @property
     def config_path(self) -> str:
         """The ssh config as the user knows it."""
         given: str | None = self.arguments.ssh_config

@@ -35,6 +35,12 @@ def command_named(name: str) -> Command | None:
             from lazytui.commands.tasks import stop as command
         case "groups":
             from lazytui.commands.groups import groups as command
+        case "expose":
+            from lazytui.commands.ports import expose as command
+        case "unexpose":
+            from lazytui.commands.ports import unexpose as command
+        case "ports":
+            from lazytui.commands.ports import ports as command
         case _:
             return None
     return command

@@ -144,6 +144,7 @@ class Engine:
                     groups=self.kept_groups,
                     events=self.events,
                     deeds=self._deeds,
+                    needs=self.needs,
                     owner=self._owner,
                 )
             )

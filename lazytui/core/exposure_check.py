@@ -9,23 +9,23 @@ from lazytui.core.exposure_model import MAX_SERVICES, Direction
 from lazytui.core.host_ports import EVERYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from lazytui.core.exposure_model import ExposureSpec
 
 
-def check(spec: ExposureSpec, known: Collection[str]) -> None:
+def check(spec: ExposureSpec, knows: Callable[[str], bool]) -> None:
     """See whether a definition can be meant.
 
     Args:
         spec: the definition; its ports may be replaced later.
-        known: the hosts that there are.
+        knows: tells whether there is a host of that name.
 
     Raises:
         ValueError: it cannot; the message says why.
     """
     _check_services(spec)
-    _check_hosts(spec, known)
+    _check_hosts(spec, knows)
     _check_bind(spec)
 
 
@@ -51,7 +51,7 @@ def check_port(port: int) -> None:
         raise ValueError(f"a port is a number from 1 to 65535, not {port!r}")
 
 
-def _check_hosts(spec: ExposureSpec, known: Collection[str]) -> None:
+def _check_hosts(spec: ExposureSpec, knows: Callable[[str], bool]) -> None:
     if spec.direction is Direction.TO_RUNTIMES and spec.source:
         raise ValueError("a port of the manager is exposed: no host has the service")
     if spec.direction is not Direction.TO_RUNTIMES and not spec.source:
@@ -61,7 +61,7 @@ def _check_hosts(spec: ExposureSpec, known: Collection[str]) -> None:
     if not spec.on_manager and not spec.targets and not spec.group:
         raise ValueError("say on which hosts it becomes reachable")
     for host in (spec.source, *spec.targets, *spec.exclude):
-        if host and host not in known:
+        if host and not knows(host):
             raise ValueError(f"{host!r} is no host of the ssh config")
 
 

@@ -113,7 +113,8 @@ class Link:
         while self.condition.state is ExposureState.CONNECTING:
             await self._change.wait()
         if self.condition.state is not ExposureState.ON:
-            raise self.failure or ExposureError(self.condition.reason, host=self.host)
+            reason = self.condition.reason
+            raise self.failure or ExposureError(reason, host=self.host, unreached=True)
 
     async def close(self) -> None:
         """Take down what was set up."""

@@ -45,7 +45,7 @@ async def _free_on(runtime: Runtime, ports: Sequence[int]) -> set[int]:
     try:
         agent = await runtime.reach()
     except ConnectError as error:
-        raise ExposureError(error.reason, host=runtime.host) from error
+        raise ExposureError(error.reason, host=runtime.host, unreached=True) from error
     reply = await agent.request("ports_free", ports=list(ports))
     return {port for port in reply.get("free", []) if isinstance(port, int)}
 

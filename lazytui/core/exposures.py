@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lazytui.core.groups import Groups
     from lazytui.core.journal import Journal
     from lazytui.core.manager import RuntimeManager
+    from lazytui.core.needs import Hold, Needs
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Exposures:
         groups: the kept groups.
         events: where changes are published.
         deeds: where they are noted.
+        needs: an engine that holds exposures stays for them.
         owner: who we are, in the journal.
     """
 
@@ -62,8 +64,11 @@ class Exposures:
         groups: Groups,
         events: EventBus,
         deeds: Deeds,
+        needs: Needs,
         owner: str,
     ) -> None:
+        self._needs = needs
+        self._holds: dict[int, Hold] = {}
         self._store = ExposureStore(journal)
         self._manager = manager
         self._groups = groups
@@ -153,7 +158,7 @@ class Exposures:
             NoPortsLeftError: too few of the choices are free.
             ExposureError: a host cannot be reached, or does not allow it; nothing is left.
         """
-        check(spec, self._manager.known)
+        check(spec, self._manager.knows)
         hosts = listening_hosts(spec, await self._members(spec))
         async with self._changing:
             if choices is None:
@@ -349,6 +354,7 @@ class Exposures:
 
     async def _hold(self, live: LiveExposure) -> None:
         self._live[live.spec.id] = live
+        self._holds[live.spec.id] = self._needs.hold(f"exposure {title(live.spec)}")
         if live.spec.group and self._following is None:
             self._following = self._spawn(self._follow_groups(), "members of exposures")
         self._state_changed(live)
@@ -372,6 +378,7 @@ class Exposures:
         live = self._live.pop(number, None)
         self._noted.pop(number, None)
         if live is not None:
+            self._holds.pop(number).release()
             await live.close()
             self._events.publish(ExposureChanged(number))
 

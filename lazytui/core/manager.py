@@ -88,6 +88,10 @@ class RuntimeManager:
             found = self._others[host] = self._make(host, None)
         return found
 
+    def knows(self, host: str) -> bool:
+        """Whether a host is in the ssh config, or was made up for a script."""
+        return host in self.known or host in self._others
+
     def _make(self, host: str, entry: HostEntry | None) -> Runtime:
         return Runtime(host, entry, self._connector, self._settings, self._events)
 

@@ -204,6 +204,11 @@ class ServedCall(Call):
         self._tell_problems()
         return self._engine.config
 
+    @property
+    def lasting(self) -> bool:
+        """The running engine lives on."""
+        return True
+
     def say(self, text: str) -> None:
         """Tell the user something, after what was printed before."""
         self._before_stderr()

@@ -100,6 +100,7 @@ async def _live(meeting: Rendezvous, paths: Paths, listening: socket.socket, tel
     made = Engine(config, settings, paths, config_path=_shown(meeting.config), problems=problems)
     async with made as engine:
         await engine.adopt()
+        await engine.exposures.restore()
         server = Server(
             engine, listening, meeting, handlers(), version=__version__, on_stop=stop.set
         )
