@@ -33,7 +33,7 @@ INTERRUPT_GRACE_S = 10.0
 
 async def run(call: Call) -> int:
     """Run the command and wait for it, or leave it running with ``--detach``."""
-    return await _run(call, order_of(call.arguments))
+    return await _run(call, order_of(call.arguments, call.path))
 
 
 async def _run(call: Call, order: Order) -> int:

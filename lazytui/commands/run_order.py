@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lazytui.core.plan import Plan, read_environment, read_seconds
@@ -15,6 +14,8 @@ from lazytui.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,12 @@ class Order:
         return bool(self.plan.when or self.plan.after)
 
 
-def order_of(arguments: argparse.Namespace) -> Order:
+def order_of(arguments: argparse.Namespace, file: Callable[[str], Path]) -> Order:
     """Read the command line of ``run``.
+
+    Args:
+        arguments: of ``run``.
+        file: gives the file that a path of the command line means.
 
     Raises:
         UsageError: there is nothing to run, too much, or something cannot be read.
@@ -45,7 +50,7 @@ def order_of(arguments: argparse.Namespace) -> Order:
         return Order(RuntimeTask().add(command), tuple(arguments.where), plan)
     if command != CommandSpec("", env={}):
         raise UsageError("--task has its own steps: no command, --cwd, --env or --tty beside it")
-    path = Path(arguments.task).expanduser()
+    path = file(arguments.task)
     draft = read_task_file(path)
     task, plan = draft.task(path.parent, function_step)
     where = tuple(arguments.where) or ((draft.where,) if draft.where else ())

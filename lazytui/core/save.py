@@ -52,6 +52,23 @@ def save_output(spool: Path, target: Path, *, plain: bool, query: Query | None =
     return size
 
 
+def write_text(target: Path, text: str) -> None:
+    """Write a text to a file, for a thread; it appears when it is complete.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    partial = target.with_name(f".{target.name[:200]}.{os.getpid()}.partial")
+    try:
+        with partial.open("x", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+        partial.replace(target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
+        raise
+
+
 def _blocks(source: BinaryIO) -> Iterator[bytes]:
     """Give the file in pieces of whole lines, as far as it went at the beginning."""
     left = os.fstat(source.fileno()).st_size

@@ -87,6 +87,7 @@ SCOPE_TITLES = {
     "host": "Host",
     "output": "Output",
     "outcomes": "Output of a task",
+    "compare": "Compare",
     "prompt": "Run",
     "path": "Save",
     "menu": "Menu",
@@ -193,6 +194,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("wrap", ("w",), "wrap", "Long lines go on below, or to the right", "output", bar=True),
     Key("timestamps", ("t",), "time", "Time of day, since the start, none", "output", bar=True),
     Key("host-next", ("h",), "next host", "The same task on the next host", "output", bar=True),
+    Key("compare", ("c",), "compare", "With the run before, or another host", "output", bar=True),
     Key("rerun", ("r",), "again", "Run it again on this host", "output", bar=True),
     Key("save", ("S",), "save", "Save the output to a file", "output", bar=True),
     Key("copy", ("y",), "copy", "Copy lines to the clipboard", "output", bar=True),
@@ -212,6 +214,7 @@ KEYMAP: tuple[Key, ...] = (
     Key(
         "reference", ("equals_sign",), "reference", "Compare with this group", "outcomes", bar=True
     ),
+    Key("compare", ("c",), "compare", "What differs from the reference", "outcomes", bar=True),
     Key("follow", ("f",), "follow", "Follow the end as lines come, or stay", "outcomes", bar=True),
     Key("stop", ("x",), "stop", "Stop what still runs: choose a signal", "outcomes", bar=True),
     Key("kill", ("X",), "kill", "Kill what still runs, after a question", "outcomes"),
@@ -219,6 +222,17 @@ KEYMAP: tuple[Key, ...] = (
     Key("copy", ("y",), "copy", "Copy the hosts of this group", "outcomes", bar=True),
     Key("show-more", ("right",), "more", "Show more lines of this group", "outcomes"),
     Key("show-less", ("left",), "less", "Show fewer lines of this group", "outcomes"),
+    # Two outputs
+    Key("next-match", ("n",), "next", "Next difference", "compare", bar=True),
+    Key("prev-match", ("N",), "previous", "Difference before", "compare", bar=True),
+    Key("open", ("enter",), "open", "Show equal lines put away, or not", "compare", bar=True),
+    Key("ignore", ("i",), "ignore", "Choose what makes no difference", "compare", bar=True),
+    Key("host-next", ("h",), "other", "Compare with the next one", "compare", bar=True),
+    Key("reference", ("equals_sign",), "swap", "Let the sides change places", "compare", bar=True),
+    Key("save", ("S",), "save", "Save the comparison to a file", "compare", bar=True),
+    Key("refresh", ("R",), "read again", "Read both outputs again", "compare"),
+    Key("text-left", ("left",), "left", "What is further left", "compare"),
+    Key("text-right", ("right",), "right", "What is further right", "compare"),
     # Run
     Key("submit", ("enter",), "run", "Run the command, from any field", "prompt", bar=True),
     Key(

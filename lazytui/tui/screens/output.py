@@ -17,6 +17,7 @@ from lazytui.tui.clipboard import copy
 from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.base import RECORDS_SHOWN
 from lazytui.tui.screens.choice import ChoiceScreen
+from lazytui.tui.screens.compare import CompareScreen, Side, sides_of
 from lazytui.tui.screens.path_prompt import PathPrompt
 from lazytui.tui.screens.stopping import Stopping
 from lazytui.tui.widgets.bars import Bar
@@ -142,6 +143,8 @@ class OutputScreen(Stopping):
                 return self.log_view.found is not None
             case "host_next":
                 return len(self._of_this_task()) > 1
+            case "compare":
+                return len(self._comparable()) > 1
             case "find_keep":
                 return False
         return True
@@ -324,6 +327,16 @@ class OutputScreen(Stopping):
         self._record = self.engine.runs.get(run_id)
         self.log_view.open(self._spool)
         self.rebuild()
+
+    def _comparable(self) -> list[Side]:
+        records = self.engine.runs.records(RECORDS_SHOWN)
+        return sides_of(self.record, records, self.clock.epoch())
+
+    def action_compare(self) -> None:
+        """Show what differs from the run before, or from other hosts."""
+        run, *others = self._comparable()
+        if others:
+            self.open(CompareScreen(self.context, [others[0], run, *others[1:]]))
 
     def action_rerun(self) -> None:
         """Run the same command on this host again, and show that."""

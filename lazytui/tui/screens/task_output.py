@@ -15,6 +15,7 @@ from lazytui.text import sanitize
 from lazytui.tui.clipboard import copy
 from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.choice import ChoiceScreen
+from lazytui.tui.screens.compare import CompareScreen, Side
 from lazytui.tui.screens.output import OutputScreen
 from lazytui.tui.screens.run_prompt import ask_run
 from lazytui.tui.screens.stopping import Stopping
@@ -193,6 +194,8 @@ class TaskOutputScreen(Stopping):
                 return current is not None
             case "reference":
                 return bool(self.grouped.is_comparing and current and current.kind is Kind.ENDED)
+            case "compare":
+                return is_grouped and bool(self._sides())
             case "follow":
                 return not is_grouped
             case "stop" | "kill":
@@ -241,6 +244,26 @@ class TaskOutputScreen(Stopping):
         current = self.grouped.current
         if current is not None and current.kind is Kind.ENDED:
             self._reader.compare_with(current.first.run_id)
+
+    def _sides(self) -> list[Side]:
+        """Give the reference, the group of the cursor, and the others; none without a second."""
+        compared = self.grouped.compared
+        reference = next((found for found in compared if found.is_reference), None)
+        ended = [found.outcome for found in compared if found.outcome.kind is Kind.ENDED]
+        if reference is None or len(ended) < 2:
+            return []
+        current = self.grouped.current
+        others = [outcome for outcome in ended if outcome is not reference.outcome]
+        others.sort(key=lambda outcome: outcome is not current)
+        return [
+            Side(outcome.first, f"{outcome.name} ({len(outcome.records)})")
+            for outcome in (reference.outcome, *others)
+        ]
+
+    def action_compare(self) -> None:
+        """Show what differs between the reference and this group."""
+        if sides := self._sides():
+            self.open(CompareScreen(self.context, sides))
 
     def action_rerun(self) -> None:
         """Ask for a command for the hosts of this group; in the merged text for all hosts."""

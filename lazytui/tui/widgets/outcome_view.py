@@ -70,6 +70,11 @@ class OutcomeView(PieceView):
         return [compared.outcome for compared in self._compared]
 
     @property
+    def compared(self) -> Sequence[Compared]:
+        """The outcomes in order, each with what it is compared with."""
+        return self._compared
+
+    @property
     def outcome_count(self) -> int:
         """How many outcomes there are."""
         return len(self._compared)
