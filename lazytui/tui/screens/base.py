@@ -150,6 +150,9 @@ class EngineScreen(Screen[None]):
         self.set_class(panel is not None, "-zoomed")
         for other in self.query(".panel"):
             other.set_class(other is panel, "-zoom")
+        around = panel.ancestors if panel is not None else ()
+        for column in self.query(".panels"):
+            column.set_class(column in around, "-zoom")
         self.show_keys()
 
     def open(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal, Vertical
@@ -14,15 +13,17 @@ from lazytui.text import sanitize
 from lazytui.tui.group_suggester import GroupSuggester
 from lazytui.tui.host_filter import HostFilter
 from lazytui.tui.keymap import bindings
-from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
+from lazytui.tui.screens.base import RECORDS_SHOWN
 from lazytui.tui.screens.host_groups import HostGroups
+from lazytui.tui.screens.host_list import HostList
+from lazytui.tui.screens.host_more import HostMore
 from lazytui.tui.widgets.bars import Bar, banner_pieces
 from lazytui.tui.widgets.cells import Piece, content_of
 from lazytui.tui.widgets.filter_bar import FilterBar
 from lazytui.tui.widgets.host_about import HostAbout
 from lazytui.tui.widgets.host_details import empty_pieces
-from lazytui.tui.widgets.host_order import SORTS, Fold, Sort
-from lazytui.tui.widgets.host_table import COLUMN_CHOICES, HostTable, counts
+from lazytui.tui.widgets.host_order import SORTS
+from lazytui.tui.widgets.host_table import counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +40,11 @@ if TYPE_CHECKING:
 
 RESTING_S = 0.06  # longer than the pause between the repeats of a held key
 WIDE_CELLS = 130  # from here on the groups do, too
+ROOMY_ROWS = 30  # from here on, if it is wide as well, tasks and output have room below
 WAITING = (HostState.STALE, HostState.INACTIVE)
 
 
-class HostsScreen(EngineScreen):
+class HostsScreen(HostList):
     """The table of hosts, with details of the current one.
 
     Follows every change of a host, of runs (the last one is shown) and of questions.
@@ -54,7 +56,6 @@ class HostsScreen(EngineScreen):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.table = HostTable(self.engine.runtimes, self.clock, id="hosts")
         self._filter = HostFilter()
         self._last_runs: dict[str, RunRecord] = {}
         self._moved = False
@@ -65,9 +66,14 @@ class HostsScreen(EngineScreen):
         self._banner = Bar(id="banner")
         self._box = Vertical(self.table, id="hosts-box", classes="panel")
         self._about = HostAbout(self.clock)
-        self.table.hide(self.context.hidden_columns)
         self._groups = HostGroups(self)
-        self._body = Horizontal(self._groups.panel, self._box, self._about.panel, id="hosts-body")
+        self._more = HostMore(self)
+        self._body = Horizontal(
+            self._groups.panel,
+            Vertical(self._box, self._more.tasks, id="hosts-left", classes="panels"),
+            Vertical(self._about.panel, self._more.output, id="hosts-right", classes="panels"),
+            id="hosts-body",
+        )
         self._empty = Static()
         self._empty_box = Vertical(self._empty, id="empty")
         self._status = Bar(id="status", classes="ruled")
@@ -89,32 +95,28 @@ class HostsScreen(EngineScreen):
         yield self._filter_bar
         yield self.key_bar
 
-    def on_mount(self) -> None:
-        """Say which of the columns to hide there is none of."""
-        if unknown := sorted(self.context.hidden_columns - COLUMN_CHOICES.keys() - {"none"}):
-            text = f"hidden_columns: no {', '.join(unknown)}; there are {', '.join(COLUMN_CHOICES)}"
-            self.app.notify(sanitize(text), severity="warning", markup=False)
-
     # What is seen
 
     def rebuild(self) -> None:
         """Show all hosts as they are now."""
         self.table.moved(self.engine.runtimes)
         self._remember_runs()
-        self._arrange()
+        self.put_in_order()
         self.table.refresh()
         self._show_surroundings()
         self._groups.show()
         self._groups.load()
+        self._more.show_tasks()
 
     def tick(self) -> None:
         """Let ages and waits go on, and the order follow the samples."""
         if self._moved:
-            self._arrange()
+            self.put_in_order()
         runtimes = self.engine.runtimes.values()
         self.table.rows_changed(r.host for r in runtimes if r.state in WAITING)
         self.table.folds_changed()
         self._show_current()
+        self._more.tick()
         self._groups.show()
         self._groups.ask_facts(self._filter.asks(commands=not self._filter_bar.typing))
 
@@ -123,13 +125,14 @@ class HostsScreen(EngineScreen):
         if changes.runs:
             self._remember_runs()
         if self.table.moved(changes.hosts):
-            self._arrange()
+            self.put_in_order()
             self._show_surroundings()
         elif changes.hosts:
             # Where numbers decide, rows move once a second, not under the reader's eyes.
             live = self._filter.is_live or self._filter.wants_groups
             self._moved |= live or SORTS[self.table.sort.by].live
         self.table.rows_changed(changes.hosts)
+        self._more.show_changes(changes)
         if changes.groups:
             self.groups_read()
         if changes.questions or changes.runs or not changes.hosts.isdisjoint(self.table.targets):
@@ -138,7 +141,8 @@ class HostsScreen(EngineScreen):
     def _remember_runs(self) -> None:
         self._last_runs = {r.host: r for r in reversed(self.engine.runs.records(RECORDS_SHOWN))}
 
-    def _arrange(self) -> None:
+    def put_in_order(self) -> None:
+        """Put the rows in order, those that the filter leaves."""
         self._moved = False
         runtimes = self.engine.runtimes
         if self._filter.wants_groups:
@@ -181,9 +185,13 @@ class HostsScreen(EngineScreen):
         if shared is not None:
             self._about.show_several(shared, self.table.names_of(shared), self.engine.runtimes)
         elif runtime is not None:
-            self._about.show(runtime, self._last_runs.get(runtime.host))
+            last = self._last_runs.get(runtime.host)
+            self._about.show(runtime, last)
+            self._more.show_output(last)
         else:
             self._about.show_nothing()
+        if runtime is None:
+            self._more.show_output(None)
         self._show_status()
 
     def _show_status(self) -> None:
@@ -246,6 +254,7 @@ class HostsScreen(EngineScreen):
         """The details stand elsewhere on another terminal, the groups perhaps nowhere."""
         self._about.resized(event.size.width)
         self._groups.wide = event.size.width >= WIDE_CELLS
+        self._more.resized(roomy=self._groups.wide and event.size.height >= ROOMY_ROWS)
         if not self._groups.wide and self._groups.panel.has_focus:
             self.table.focus()
         self._groups.show()
@@ -279,7 +288,7 @@ class HostsScreen(EngineScreen):
             case "fold_open":
                 return shared is not None and not self.table.is_open(shared.key)
             case "fold_close":
-                return self._open_fold() is not None
+                return self.open_fold() is not None
             case "fold_all":
                 return self.table.has_folds
             case "logs":
@@ -329,7 +338,7 @@ class HostsScreen(EngineScreen):
 
     def _show_filtered(self) -> None:
         before = self.table.current
-        self._arrange()
+        self.put_in_order()
         if self.table.current != before and self._filter.active:
             self.table.move_cursor(0)  # the first that was found
         self._show_current()
@@ -377,6 +386,10 @@ class HostsScreen(EngineScreen):
         """Make a group."""
         self._groups.new()
 
+    async def on_task_strip_asked(self) -> None:
+        """Show all tasks."""
+        await self.app.run_action("view_tasks")
+
     def on_group_list_asked(self, message: GroupList.Asked) -> None:
         """Do what was asked in the panel of the groups."""
         self._groups.do(message)
@@ -384,60 +397,6 @@ class HostsScreen(EngineScreen):
     def on_group_list_left(self) -> None:
         """Go back from the groups to the table."""
         self.table.focus()
-
-    # Order and folds
-
-    def action_sort(self) -> None:
-        """Choose by what the hosts are sorted."""
-
-        def decided(key: str | None) -> None:
-            if key in SORTS:
-                self._sort(Sort(key))
-
-        choices = [(key, way.text) for key, way in SORTS.items()]
-        start = list(SORTS).index(self.table.sort.by)
-        from lazytui.tui.screens.choice import ChoiceScreen
-
-        self.open(ChoiceScreen("Sort by", (), choices, start=start), decided)
-
-    def action_columns(self) -> None:
-        """Choose which columns are shown."""
-        from lazytui.tui.screens.columns import ColumnsScreen
-
-        self.open(ColumnsScreen(self.table.hidden, self.table.hide))
-
-    def action_sort_reverse(self) -> None:
-        """Turn the order round."""
-        self._sort(replace(self.table.sort, reverse=not self.table.sort.reverse))
-
-    def _sort(self, sort: Sort) -> None:
-        self.table.sort_by(sort)
-        self._arrange()
-
-    def _open_fold(self) -> Fold | None:
-        """The open row for several hosts that the cursor is on, or in."""
-        current = self.table.current
-        if current is None:
-            return None
-        shared = self.table.current_fold or self.table.fold_of(current)
-        return shared if shared and self.table.is_open(shared.key) else None
-
-    def action_fold_open(self) -> None:
-        """Show the hosts of a row below it."""
-        if shared := self.table.current_fold:
-            self.table.toggle_fold(shared.key)
-            self.show_keys()
-
-    def action_fold_close(self) -> None:
-        """Put the hosts back into their row."""
-        if shared := self._open_fold():
-            self.table.toggle_fold(shared.key)
-            self.show_keys()
-
-    def action_fold_all(self) -> None:
-        """Give every host a row of its own, or fold again."""
-        self.table.toggle_all_folds()
-        self.show_keys()
 
     # Keys
 
@@ -470,20 +429,6 @@ class HostsScreen(EngineScreen):
     def action_refresh(self) -> None:
         """Ask the marked hosts, or the current one, again now."""
         self.intend(self.engine.refresh(self._targets()), "refresh")
-
-    def action_mark(self) -> None:
-        """Mark the current host and go on to the next."""
-        if self.table.current is not None:
-            self.table.toggle_mark(self.table.current)
-            self.table.action_cursor_down()
-
-    def action_mark_range(self) -> None:
-        """Begin to mark a range, or end it."""
-        self.table.toggle_range()
-
-    def action_mark_all(self) -> None:
-        """Mark all hosts in the table, or none."""
-        self.table.mark_all()
 
     def action_back(self) -> None:
         """Take away, one step each: the range, the filter, the marks. Hosts itself is the root."""
