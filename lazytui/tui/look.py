@@ -62,5 +62,5 @@ def choose(
         ascii=ascii_only or screen.ascii == "always" or by_itself,
         mouse=screen.mouse and not no_mouse,
         keys=settings.keys,
-        hidden_columns=frozenset(screen.hidden_columns.split()),
+        hidden_columns=frozenset(screen.hidden_columns.split()) - {"none"},
     )

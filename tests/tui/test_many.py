@@ -31,7 +31,7 @@ class CountedTable(HostTable):
 
 
 async def test_only_rows_in_sight_are_drawn(monkeypatch):
-    monkeypatch.setattr("lazytui.tui.screens.hosts.HostTable", CountedTable)
+    monkeypatch.setattr("lazytui.tui.screens.host_list.HostTable", CountedTable)
     monkeypatch.setattr(CountedTable, "drawn", 0)
     async with shown(thousand()) as pilot:
         await pilot.press("G")

@@ -24,7 +24,7 @@ class HostList(EngineScreen):
 
     def on_mount(self) -> None:
         """Say which of the columns to hide there is none of."""
-        if unknown := sorted(self.context.hidden_columns - COLUMN_CHOICES.keys() - {"none"}):
+        if unknown := sorted(self.context.hidden_columns - COLUMN_CHOICES.keys()):
             text = f"hidden_columns: no {', '.join(unknown)}; there are {', '.join(COLUMN_CHOICES)}"
             self.app.notify(sanitize(text), severity="warning", markup=False)
 

@@ -75,7 +75,7 @@ class HostMore:
             return
         self._run_id = run_id
         self._share(shared=last is not None)
-        self.output.open(Path(last.spool) if last else None)
+        self.output.open(Path(last.spool) if last and last.spool else None)
         if last is not None:
             name = sanitize(last.name, max_chars=NAME_CHARS)
             title = [Piece("Output", bold=True), Piece(f"  {name}", "quiet")]
