@@ -177,6 +177,23 @@ class PythonMismatchError(LazytuiError):
     """A function cannot be sent: the host's Python is another minor version than the manager's."""
 
 
+class FunctionSendError(LazytuiError):
+    """A function cannot be made into bytes; the message says what about it stands in the way."""
+
+
+class FunctionError(LazytuiError):
+    """A function did not return.
+
+    Args:
+        message: what it raised, and where.
+        traceback: that of the host, as text; empty where there is none.
+    """
+
+    def __init__(self, message: str, traceback: str) -> None:
+        super().__init__(f"{message}\n{traceback}" if traceback else message)
+        self.traceback = traceback
+
+
 class UntrustedReturnError(LazytuiError):
     """What a function gave back holds more than plain data, so it is not read."""
 

@@ -171,13 +171,18 @@ class Agent:
         self._channel.write(source)
 
     def _part_for(self, op: str) -> bytes:
-        """Give the frame that loads what an operation needs, once."""
+        """Give the frames that load what an operation needs, once."""
         part = bundle.PART_OF_OP.get(op)
         if part is None or part in self._loaded:
             return b""
-        self._loaded.add(part)
-        self._number += 1
-        return encode({"id": self._number, "op": "load", "part": part}, bundle.part_source(part))
+        frames = []
+        for wanted in (*bundle.PARTS_BEFORE.get(part, ()), part):
+            if wanted not in self._loaded:
+                self._loaded.add(wanted)
+                self._number += 1
+                ask = {"id": self._number, "op": "load", "part": wanted}
+                frames.append(encode(ask, bundle.part_source(wanted)))
+        return b"".join(frames)
 
     def _write(self, data: bytes) -> None:
         assert self._channel is not None
@@ -195,7 +200,7 @@ class Agent:
         elif event == "end":
             stream = self._streams.pop(header["s"], None)
             if stream is not None:
-                stream.ended(header)
+                stream.ended({**header, "payload": payload} if payload else header)
         elif event in ("hello", "unfit"):
             self._greet(header)
         elif event is not None:
@@ -206,7 +211,7 @@ class Agent:
         else:
             answer = self._answers.get(header["id"])
             if answer is not None and not answer.done():
-                answer.set_result(header)
+                answer.set_result({**header, "payload": payload} if payload else header)
 
     def _greet(self, header: Header) -> None:
         if self._hello.done():

@@ -7,6 +7,7 @@ docstrings; blank lines stay, so that a traceback from a host names the true fil
 from __future__ import annotations
 
 import functools
+import importlib.util
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -23,8 +24,13 @@ _PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "checks": ("checks",),
         "ports": ("ports",),
         "jobs": ("process", "folder", "leader", "launch", "stream", "jobs"),
+        "functions": ("functions",),
     }
 )
+_NURSERY = ("system", "agent", "process", "folder", "leader", "call", "nursery")
+
+#: The parts that must be loaded before a part.
+PARTS_BEFORE: Mapping[str, tuple[str, ...]] = MappingProxyType({"functions": ("jobs",)})
 
 #: Which part must be loaded (once per agent) before an operation can be asked for.
 PART_OF_OP: Mapping[str, str | None] = MappingProxyType(
@@ -48,6 +54,9 @@ PART_OF_OP: Mapping[str, str | None] = MappingProxyType(
         "job_status": "jobs",
         "job_list": "jobs",
         "job_forget": "jobs",
+        "job_result": "jobs",
+        "function_put": "functions",
+        "function_start": "functions",
     }
 )
 
@@ -77,9 +86,49 @@ def part_source(name: str) -> bytes:
     Raises:
         KeyError: there is no such part.
     """
-    modules = _PARTS[name]
-    calls = [_module_call(module) for module in modules]
-    return "\n".join([*calls[:-1], f"{calls[-1]}.install(agent)\n"]).encode("ascii")
+    calls = [_module_call(module) for module in _PARTS[name]]
+    lines = [*calls[:-1], f"part = {calls[-1]}"]
+    if name == "functions":
+        lines.append(f"part.NURSERY = {_nursery()!r}")
+    return "\n".join([*lines, "part.install(agent)\n"]).encode("ascii")
+
+
+def _nursery() -> bytes:
+    """Give the program in whose forks functions are called; it brings its own cloudpickle.
+
+    That of the host is never used: a pickle by value can be read only by the very version of
+    cloudpickle that made it.
+    """
+    lines = [
+        'MARKER = b""',
+        strip(_text("boot")),
+        *map(_module_call, _NURSERY[:-2]),
+        *_package("cloudpickle"),
+        _module_call("call"),
+        f"{_module_call('nursery')}.main()\n",
+    ]
+    return "\n".join(lines).encode()
+
+
+def _package(name: str) -> list[str]:
+    """Give the lines that make a package of this manager where it is not installed."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    (folder,) = spec.submodule_search_locations
+    texts = {path.stem: path.read_text("utf-8") for path in Path(folder).glob("*.py")}
+    init = texts.pop("__init__")
+    lines = [f"{name} = type(sys)({name!r})", f"{name}.__path__ = []"]
+    lines.append(f"sys.modules[{name!r}] = {name}")
+    for module, text in sorted(texts.items()):
+        full = f"{name}.{module}"
+        lines += [
+            f"sys.modules[{full!r}] = {name}.{module} = type(sys)({full!r})",
+            f"{name}.{module}.__package__ = {name!r}",
+            f"exec(compile({text!r}, {full!r}, 'exec'), {name}.{module}.__dict__)",
+        ]
+    lines.append(f"exec(compile({init!r}, {name!r}, 'exec'), {name}.__dict__)")
+    return lines
 
 
 @functools.cache

@@ -357,7 +357,9 @@ class Engine:
                 continue
             # The output first: should this end half way, the task can be forgotten again.
             await remove_spools(self.paths.spool_dir, [record.run_id for record in records])
+            steps = await self.journal.steps(task_id)
             self.runs.forget(await self.journal.forget([task_id]))
+            await self.runs.forget_functions(steps)
             hosts = [record.host for record in records]
             await self._deeds.note(Deed.FORGOTTEN, _title(records[0]), hosts, task_id=task_id)
             count += 1

@@ -251,6 +251,11 @@ class Journal:
         """List the steps of a task, as given to :meth:`new_task`."""
         return await self._read(lambda db: db.steps(task_id))
 
+    async def mentioned(self, words: Iterable[str]) -> set[str]:
+        """Give those of some words that stand in the steps of any task."""
+        wanted = set(words)
+        return await self._read(lambda db: db.mentioned(wanted))
+
     async def commands(self, limit: int) -> list[PastCommand]:
         """List the distinct commands that were run, the newest first."""
         return await self._read(lambda db: past_commands(db.connection, limit))

@@ -263,6 +263,11 @@ class JournalDB:
         task = self.task(task_id)
         return task.steps if task else ()
 
+    def mentioned(self, words: Iterable[str]) -> set[str]:
+        """Give those of some words that stand in the steps of any task."""
+        ask = "SELECT 1 FROM tasks WHERE instr(steps, ?) LIMIT 1"
+        return {word for word in words if self.connection.execute(ask, (word,)).fetchone()}
+
     # --- steps ---
 
     def begin_step(

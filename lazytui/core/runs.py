@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lazytui.core.deadline import TIMING_OUT
 from lazytui.core.events import OutputGrew, RunChanged
@@ -14,10 +16,11 @@ from lazytui.core.gates import Gates
 from lazytui.core.housekeeping import Housekeeper
 from lazytui.core.live_run import LiveRun, either
 from lazytui.core.model import RunRecord, RunState
+from lazytui.core.payloads import Payloads
 from lazytui.core.plan import Plan
 from lazytui.core.run_driver import RunDriver
 from lazytui.core.run_stop import SIGNALS, stop_foreign, stop_live
-from lazytui.core.step import HOME, Place, is_empty
+from lazytui.core.step import HOME, FunctionSpec, Place, is_empty
 from lazytui.core.steps.executors import executors
 from lazytui.core.steps.stage import Stage
 from lazytui.core.task import RuntimeTask
@@ -32,7 +35,6 @@ from lazytui.errors import (
 )
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lazytui.core.events import EventBus
@@ -94,7 +96,8 @@ class Runs:
             settings=settings,
             on_change=self._remember,
         )
-        self._executors = executors(stage)
+        self.payloads = Payloads(Path(spool_path("")).parent)
+        self._executors = executors(stage, self.payloads)
         self._driver = RunDriver(
             stage=stage,
             executors=self._executors,
@@ -154,6 +157,12 @@ class Runs:
         if record.run_id not in self._live and self._recent.get(record.run_id) != record:
             self._remember(record)
 
+    async def forget_functions(self, steps: Iterable[Mapping[str, Any]]) -> None:
+        """Drop what the functions of a forgotten task were made of, unless another has them."""
+        digests = {str(step["digest"]) for step in steps if step.get("digest")}
+        unused = digests - await self._journal.mentioned(digests) if digests else set()
+        await asyncio.to_thread(self.payloads.remove, unused)
+
     async def goodbye(self) -> None:
         """Tidy up on the hosts before the engine ends."""
         await self._housekeeper.goodbye()
@@ -196,6 +205,8 @@ class Runs:
         if plan.least_busy:
             plan, hosts = replace(plan, among=tuple(hosts)), [fold(hosts)]
             places = {hosts[0]: places[plan.among[0]]} if places else None
+        if any(isinstance(step, FunctionSpec) for step in task.steps):
+            await asyncio.to_thread(self.payloads.keep, task.steps)
         first, *others = (step.to_step() for step in task.steps)
         steps = [plan.to_step(first), *others]
         task_id, run_ids = await self._journal.new_task(

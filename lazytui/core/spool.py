@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import threading
 import time
 from collections import OrderedDict, deque
@@ -316,6 +317,7 @@ def _remove(folder: Path, run_ids: Sequence[str]) -> None:
     for run_id in run_ids:
         for suffix in _SUFFIXES:
             (folder / f"{run_id}{suffix}").unlink(missing_ok=True)
+        shutil.rmtree(folder / f"{run_id}.returns", ignore_errors=True)
 
 
 def _fail(future: asyncio.Future[None], error: Exception) -> None:

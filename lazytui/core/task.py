@@ -10,7 +10,7 @@ from lazytui.core.step import CommandSpec, FunctionSpec, GetSpec, Place, SendSpe
 from lazytui.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
 
 __all__ = [
@@ -71,6 +71,21 @@ class RuntimeTask:
         if not command.strip():
             raise ValueError("a command step needs a command")
         return self.add(CommandSpec(command, cwd, env, tty))
+
+    def run_function(self, function: Callable[..., Any], /, **func_kwargs: Any) -> Self:
+        """Add a step that calls a Python function on the host; give the task.
+
+        Args:
+            function: anything that can be called; it is pickled now.
+            func_kwargs: its keyword arguments.
+
+        Raises:
+            ValueError: it cannot be called.
+            FunctionSendError: something about it cannot be sent; the message says what.
+        """
+        from lazytui.core.functions import pickled
+
+        return self.add(pickled(function, func_kwargs))
 
     def send_file(
         self,

@@ -55,6 +55,7 @@ class Agent:
         self.module = module
         self.ops: "Dict[str, Handler]" = {"ping": self.ping, "load": self.load, "bye": self.bye}
         self.parts: "List[str]" = []
+        self.services: "Dict[str, Any]" = {}  # what a part has for others
         grammar: "Any" = Grammar
         self.scan = make_scanner(grammar)
         self.incoming = bytearray()
@@ -113,9 +114,9 @@ class Agent:
 
     # --- out
 
-    def send(self, header: "Dict[str, Any]") -> None:
+    def send(self, header: "Dict[str, Any]", payload: bytes = b"") -> None:
         """Queue an answer or an event; it overtakes output that waits."""
-        self.control.append(frame(header))
+        self.control.append(frame(header, len(payload)) + payload)
 
     def answer(self, request_id: int, reply: "Dict[str, Any]") -> None:
         """Queue the answer to a request."""

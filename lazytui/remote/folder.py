@@ -6,6 +6,8 @@
 * id     "<pid> <start> <boot id>" of the command, then its leader's; without it nothing ran
 * alive  a FIFO that the leader holds open: its end is noticed without asking again and again
 * out    what the command prints, append only
+* call   what a function job unpickles and calls, instead of cmd; spec is how it is to be run
+* result what a function returned or raised, for as long as the manager has not got it
 * slot   64 bytes reserved before the start, so that a full disk cannot lose the exit status
 * fin/   made (renamed: a full disk allows that) by whoever may write the exit status
 * exit   "<code> <epoch> <size of out> <1 if the disk was full>"; the proof of the end
@@ -206,7 +208,23 @@ class Folder:
         found = {"state": "exited", "rc": int(fields[0]), "at": int(fields[1]), "size": size}
         if fields[3:4] == ["1"]:
             found["disk_full"] = True
+        try:
+            found["result"] = posix.stat(self.at(b"result")).st_size
+        except OSError:
+            pass  # a command, or a function that did not get so far
         return found
+
+    def result(self, offset: int, size: int) -> bytes:
+        """A piece of what the function returned.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        fd = posix.open(self.at(b"result"), posix.O_RDONLY)
+        try:
+            return posix.pread(fd, size, offset)
+        finally:
+            posix.close(fd)
 
     def size(self) -> int:
         """How many bytes of output there are."""

@@ -3,7 +3,7 @@
 import _signal  # type: ignore[import-not-found]
 import posix
 
-from lazytui.remote import process, system
+from lazytui.remote import leader, process, system
 from lazytui.remote.agent import RefusedError
 from lazytui.remote.folder import Folder, LocksUnknownError, remove, root
 from lazytui.remote.launch import Launch, LineBuffering
@@ -12,9 +12,11 @@ from lazytui.remote.stream import Streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any, Callable, Dict
 
     from lazytui.remote.agent import Agent, Answer
+
+    Done = Callable[[Dict[str, Any]], None]
 
 DEATH_LOOK_S = 0.02  # between two looks whether a killed command has gone
 
@@ -35,17 +37,28 @@ class Jobs:
         folder = Folder(ask["job"])
         cwd = working_folder(ask.get("cwd"))
 
+        done = self.answering(ask, folder)
+
+        def launch() -> None:
+            spec = Spec(cwd, self.environment(ask), self.login_umask, bool(ask.get("tty")))
+            # On the first line, so that the shell counts the lines as the user does.
+            files = {b"cmd": b"exec %d<&-;" % leader.SCRIPT_FD + script}
+            Launch(
+                self.agent, folder, files, lambda lock: leader.fork(folder, spec, lock), done
+            ).attempt()
+
+        self.line_buffering.when_known(launch)
+        return None
+
+    def answering(self, ask: "Dict[str, Any]", folder: Folder) -> "Done":
+        """What to do when it is known how a start went: answer, and send the output if asked to."""
+
         def done(reply: "Dict[str, Any]") -> None:
             self.agent.answer(ask["id"], reply)
             if reply.get("ok", True) and ask.get("follow"):
                 self.streams.follow(folder, ask["follow"])
 
-        def launch() -> None:
-            spec = Spec(cwd, self.environment(ask), self.login_umask, bool(ask.get("tty")))
-            Launch(self.agent, folder, script, spec, done).attempt()
-
-        self.line_buffering.when_known(launch)
-        return None
+        return done
 
     def environment(self, ask: "Dict[str, Any]") -> "Dict[bytes, bytes]":
         """The login's variables, those that make output live, and the job's own, in this order."""
@@ -138,6 +151,12 @@ class Jobs:
         """The ids of all jobs here, whoever's: hosts may share a home, managers a host."""
         return {"jobs": [name.decode("ascii") for name in listing(root()) if is_id(name)]}
 
+    def result(self, ask: "Dict[str, Any]", payload: bytes) -> "Answer":
+        """A piece of what a function returned: ``ask["n"]`` bytes from ``ask["off"]`` on."""
+        data = Folder(ask["job"]).result(ask["off"], ask["n"])
+        self.agent.send({"id": ask["id"], "ok": True}, data)
+        return None
+
     def forget(self, ask: "Dict[str, Any]", payload: bytes) -> "Answer":
         """Remove the folders of jobs that have ended, and only of those."""
         for name in listing(root()):
@@ -206,6 +225,7 @@ def listing(path: bytes) -> "Any":
 def install(agent: "Agent") -> None:
     """Add the operations of this part to the agent."""
     jobs = Jobs(agent)
+    agent.services["jobs"] = jobs
     agent.ops.update(
         job_start=jobs.start,
         job_follow=jobs.follow,
@@ -215,4 +235,5 @@ def install(agent: "Agent") -> None:
         job_status=jobs.status,
         job_list=jobs.list,
         job_forget=jobs.forget,
+        job_result=jobs.result,
     )

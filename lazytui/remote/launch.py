@@ -3,7 +3,7 @@
 import posix
 import time
 
-from lazytui.remote import leader, system
+from lazytui.remote import system
 from lazytui.remote.agent import RefusedError, refused
 from lazytui.remote.folder import LocksUnknownError, make_folders
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from lazytui.remote.agent import Agent
     from lazytui.remote.folder import Folder
+
+    Lead = Callable[[Optional[int]], int]
 
 BUSY_S = 0.02  # between two looks at a folder that somebody else has locked
 GIVE_UP_S = 10.0
@@ -24,8 +26,9 @@ class Launch:
     Args:
         agent: whose loop this runs on.
         folder: the job's folder.
-        script: text for /bin/sh.
-        spec: how to run it.
+        files: what is to be in it before anything runs.
+        lead: starts the job's leader, which takes the lock along; gives the pipe on which that
+            reports.
         done: gets the answer.
     """
 
@@ -33,14 +36,14 @@ class Launch:
         self,
         agent: "Agent",
         folder: "Folder",
-        script: bytes,
-        spec: "leader.Spec",
+        files: "Dict[bytes, bytes]",
+        lead: "Lead",
         done: "Callable[[Dict[str, Any]], None]",
     ) -> None:
         self.agent = agent
         self.folder = folder
-        self.script = script
-        self.spec = spec
+        self.files = files
+        self.lead = lead
         self.done = done
         self.until = time.monotonic() + GIVE_UP_S
         self.lock: "Optional[int]" = None
@@ -65,7 +68,7 @@ class Launch:
         elif not self.prepare(claim_decides=locked is None):
             self.already()
         else:
-            report = leader.fork(folder, self.spec, self.lock)
+            report = self.lead(self.lock)
             self.release()  # the leader's copy holds it from now on
             self.agent.watch(report, lambda: self.reported(report))
 
@@ -93,8 +96,8 @@ class Launch:
         if claim_decides and folder.exists(b"claim"):
             return False
         try:
-            # On the first line, so that the shell counts the lines as the user does.
-            folder.write(b"cmd", b"exec %d<&-;" % leader.SCRIPT_FD + self.script)
+            for name, data in self.files.items():
+                folder.write(name, data)
             folder.reserve()
             posix.mkdir(folder.at(b"claim"), 0o700)
         except FileExistsError:

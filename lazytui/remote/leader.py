@@ -13,9 +13,11 @@ from lazytui.remote import process, system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple
+    from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Tuple
 
     from lazytui.remote.folder import Folder
+
+    Become = Callable[["Folder", "Spec"], None]
 
     class Spec(NamedTuple):
         """What to run: folder to run it in, its environment, umask, and whether it gets a pty."""
@@ -40,15 +42,25 @@ def fork(folder: "Folder", spec: "Spec", lock: "Optional[int]") -> int:
     reader, writer = posix.pipe()
     if posix.fork() == 0:
         try:
-            lead(folder, spec, lock, writer)
+            lead(folder, spec, lock, writer, shell)
         finally:
             posix._exit(1)
     posix.close(writer)
     return reader
 
 
-def lead(folder: "Folder", spec: "Spec", lock: "Optional[int]", report: int) -> None:
-    """Be the leader: start the command, say so, wait, write down how it ended."""
+def lead(
+    folder: "Folder", spec: "Spec", lock: "Optional[int]", report: int, become: "Become"
+) -> None:
+    """Be the leader: start the command, say so, wait, write down how it ended.
+
+    Args:
+        folder: the job's.
+        spec: how to run it.
+        lock: what keeps the job's folder locked.
+        report: the pipe on which to tell how the start went.
+        become: turns the process that was made ready into the command; does not return.
+    """
     posix.setsid()
     posix.chdir("/")
     for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
@@ -60,7 +72,7 @@ def lead(folder: "Folder", spec: "Spec", lock: "Optional[int]", report: int) -> 
     _signal.signal(_signal.SIGCHLD, lambda number, frame: None)
     release_all_but(lock, report)
     try:
-        out, terminal, pid = start(folder, spec)
+        out, terminal, pid = start(folder, spec, become)
     except OSError as problem:
         folder.destroy()
         kind = "no-space" if problem.errno in (errno.ENOSPC, errno.EDQUOT) else "error"
@@ -89,7 +101,7 @@ def release_all_but(lock: "Optional[int]", report: int) -> None:
                 pass  # the one that listed the folder
 
 
-def start(folder: "Folder", spec: "Spec") -> "Tuple[int, Optional[int], int]":
+def start(folder: "Folder", spec: "Spec", become: "Become") -> "Tuple[int, Optional[int], int]":
     """Start the command: gives its output file, its terminal's other end if any, and its pid.
 
     The command waits until its identity is on the disk, and ends if that never comes to be. So a
@@ -109,7 +121,8 @@ def start(folder: "Folder", spec: "Spec") -> "Tuple[int, Optional[int], int]":
     if pid == 0:
         posix.close(go)
         try:
-            command(folder, spec, out if slave is None else slave, tell_ready, wait)
+            make_ready(spec, out if slave is None else slave, tell_ready, wait)
+            become(folder, spec)
         finally:
             posix._exit(126)
     posix.close(wait)
@@ -141,8 +154,8 @@ def as_bytes(field: "Any") -> "Any":
     return field.encode("ascii") if isinstance(field, str) else field
 
 
-def command(folder: "Folder", spec: "Spec", out: int, tell_ready: int, wait: int) -> "NoReturn":
-    """Become the command: the leader of its own process group, with nothing of ours left."""
+def make_ready(spec: "Spec", out: int, tell_ready: int, wait: int) -> None:
+    """Become the leader of a process group of our own, with nothing of the leader's left."""
     if spec.tty:
         import fcntl
         import termios
@@ -166,6 +179,10 @@ def command(folder: "Folder", spec: "Spec", out: int, tell_ready: int, wait: int
             continue  # KILL, STOP, and those of the C library
     _signal.pthread_sigmask(_signal.SIG_SETMASK, [])
     posix.umask(spec.umask)
+
+
+def shell(folder: "Folder", spec: "Spec") -> "NoReturn":
+    """Become the shell that runs the job's script."""
     try:
         posix.dup2(posix.open(folder.at(b"cmd"), posix.O_RDONLY), SCRIPT_FD)
         posix.set_inheritable(SCRIPT_FD, True)  # also if the file came as that number by itself

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lazytui.remote.folder import Folder
 
 PIECE = 65536  # bytes of output in one frame, at most
+RESULT = 262144  # bytes of what a function returned that go along with the end, at most
 FAST_S, SLOW_S = 0.02, 0.25  # between two looks at a file that does not grow
 
 
@@ -180,5 +181,9 @@ class Stream:
 
     def say_end(self) -> None:
         """Tell how the job ended; all its output is out."""
-        self.agent.send(dict({"ev": "end", "s": self.number}, **(self.end or {})))
+        end = self.end or {}
+        result = b""
+        if 0 < end.get("result", 0) <= RESULT:
+            result = self.folder.result(0, RESULT)
+        self.agent.send(dict({"ev": "end", "s": self.number}, **end), result)
         self.streams.unfollow(self.number)

@@ -154,11 +154,13 @@ class AgentProcess:
 
     def ask(self, op: str, payload: bytes = b"", **fields: Any) -> int:
         """Send a request (after the part that it needs); gives its id."""
-        part = bundle.PART_OF_OP.get(op)
-        if part is not None and part not in self.loaded:
-            self.loaded.add(part)
-            reply = self.call("load", bundle.part_source(part), part=part)
-            assert reply["ok"], reply
+        needed = bundle.PART_OF_OP.get(op)
+        parts = [] if needed is None else [*bundle.PARTS_BEFORE.get(needed, ()), needed]
+        for part in parts:
+            if part not in self.loaded:
+                self.loaded.add(part)
+                reply = self.call("load", bundle.part_source(part), part=part)
+                assert reply["ok"], reply
         self.last_id += 1
         self.write_frame({"id": self.last_id, "op": op, **fields}, payload)
         return self.last_id

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lazytui.core.step import CommandSpec
+from lazytui.core.step import CommandSpec, FunctionSpec
 from lazytui.core.steps.command import CommandWork
+from lazytui.core.steps.function import FunctionWork
 from lazytui.core.steps.job import JobExecutor
 
 if TYPE_CHECKING:
+    from lazytui.core.payloads import Payloads
     from lazytui.core.steps.stage import Executor, Stage
 
 
-def executors(stage: Stage) -> dict[str, Executor]:
+def executors(stage: Stage, payloads: Payloads) -> dict[str, Executor]:
     """Make the executors of an engine, by the kind of their steps."""
-    return {CommandSpec.kind: JobExecutor(stage, CommandWork())}
+    return {
+        CommandSpec.kind: JobExecutor(stage, CommandWork()),
+        FunctionSpec.kind: JobExecutor(stage, FunctionWork(stage, payloads)),
+    }

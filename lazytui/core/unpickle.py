@@ -1,0 +1,186 @@
+"""The one place where the manager reads pickles: plain data only, unless a host is trusted.
+
+A pickle is a program. This one may build values of the types named here, and call nothing else.
+A host is trusted in the config: ``trust_returns = true`` in its section of ``[hosts]``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import io
+import pickle
+from typing import Any
+
+from lazytui.errors import UntrustedReturnError
+
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+
+_NUMPY_CORE = {
+    "multiarray": "_reconstruct scalar",
+    "numeric": "_frombuffer",
+}
+_PLAIN: dict[str, str] = {
+    "builtins": "bool bytearray bytes complex dict float frozenset int list object range set slice"
+    " str tuple NotImplemented Ellipsis"
+    " ArithmeticError AssertionError AttributeError EOFError Exception FileExistsError"
+    " FileNotFoundError FloatingPointError ImportError IndexError KeyError LookupError MemoryError"
+    " ModuleNotFoundError NotImplementedError OSError OverflowError PermissionError RecursionError"
+    " RuntimeError StopIteration TimeoutError TypeError UnicodeDecodeError UnicodeEncodeError"
+    " ValueError ZeroDivisionError",
+    "collections": "ChainMap Counter OrderedDict defaultdict deque",
+    "datetime": "date datetime time timedelta timezone",
+    "decimal": "Decimal",
+    "fractions": "Fraction",
+    "ipaddress": "IPv4Address IPv4Network IPv6Address IPv6Network",
+    "pathlib": "PosixPath PurePath PurePosixPath PureWindowsPath",
+    "types": "SimpleNamespace",
+    "uuid": "SafeUUID UUID",
+    "zoneinfo": "ZoneInfo",
+    "numpy": "dtype ndarray",
+    **{f"numpy.core.{name}": words for name, words in _NUMPY_CORE.items()},
+    **{f"numpy._core.{name}": words for name, words in _NUMPY_CORE.items()},
+    "pandas": "DataFrame Index MultiIndex RangeIndex Series",
+    "pandas._libs.arrays": "__pyx_unpickle_NDArrayBacked",
+    "pandas._libs.internals": "_unpickle_block",
+    "pandas._libs.tslibs.nattype": "_nat_unpickle",
+    "pandas._libs.tslibs.timedeltas": "_timedelta_unpickle",
+    "pandas._libs.tslibs.timestamps": "_unpickle_timestamp",
+    "pandas.core.arrays.boolean": "BooleanArray",
+    "pandas.core.arrays.categorical": "Categorical",
+    "pandas.core.arrays.datetimes": "DatetimeArray",
+    "pandas.core.arrays.floating": "FloatingArray",
+    "pandas.core.arrays.integer": "IntegerArray",
+    "pandas.core.arrays.string_": "StringArray",
+    "pandas.core.arrays.timedeltas": "TimedeltaArray",
+    "pandas.core.dtypes.dtypes": "CategoricalDtype DatetimeTZDtype",
+    "pandas.core.frame": "DataFrame",
+    "pandas.core.indexes.base": "Index _new_Index",
+    "pandas.core.indexes.category": "CategoricalIndex",
+    "pandas.core.indexes.datetimes": "DatetimeIndex _new_DatetimeIndex",
+    "pandas.core.indexes.multi": "MultiIndex",
+    "pandas.core.indexes.range": "RangeIndex",
+    "pandas.core.indexes.timedeltas": "TimedeltaIndex",
+    "pandas.core.internals.managers": "BlockManager SingleBlockManager",
+    "pandas.core.series": "Series",
+}
+_ALLOWED = {f"{module}.{name}" for module, names in _PLAIN.items() for name in names.split()}
+
+
+class _ChangeableError(Exception):
+    """A class came up that a pickle could change for everybody: it has to be watched."""
+
+
+def read(data: bytes | memoryview, *, host: str, trusted: bool = False) -> Any:
+    """Give the value of a pickle that came from a host.
+
+    Args:
+        data: the pickle.
+        host: where it came from, for messages.
+        trusted: read anything; it can then run code here.
+
+    Raises:
+        UntrustedReturnError: it holds more than plain data, or is damaged.
+    """
+    if trusted:
+        return _load(pickle.Unpickler(io.BytesIO(data)), host)  # noqa: S301
+    try:
+        return _load(_Quick(data, host), host)
+    except _ChangeableError:
+        return _load(_Watchful(data, host), host)
+
+
+def _load(unpickler: Any, host: str) -> Any:
+    try:
+        return unpickler.load()
+    except (UntrustedReturnError, _ChangeableError):
+        raise
+    except Exception as error:
+        text = f"what {host} returned cannot be read: {type(error).__name__}: {error}"
+        raise UntrustedReturnError(text) from error
+
+
+def _find(module: str, name: str, host: str) -> Any:
+    """Give what a pickle names, if it is allowed.
+
+    Raises:
+        UntrustedReturnError: it is not, or the manager does not have it.
+    """
+    if (module, name) == ("builtins", "getattr"):
+        return functools.partial(_zone_maker, host)
+    if f"{module}.{name}" not in _ALLOWED:
+        raise UntrustedReturnError(
+            f"{host} returned a {module}.{name}, which is more than plain data and could run code"
+            f" here: return numbers, texts, lists or arrays, or trust the host with"
+            f' trust_returns = true in [hosts."{host}"] of the config'
+        )
+    try:
+        found = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        text = f"{host} returned a {module}.{name}, which this machine does not have: {error}"
+        raise UntrustedReturnError(text) from error
+    return found
+
+
+def _zone_maker(host: str, owner: Any, name: str) -> Any:
+    """Stand in for ``getattr``, which pickles of time zones ask for the one thing given here.
+
+    Raises:
+        UntrustedReturnError: it is asked for something else.
+    """
+    import zoneinfo
+
+    if owner is zoneinfo.ZoneInfo and name == "_unpickle":
+        return getattr(owner, name)
+    raise UntrustedReturnError(f"{host} returned a pickle that looks into {owner!r}")
+
+
+class _Quick(pickle.Unpickler):
+    """In C; for values whose types no pickle can change."""
+
+    def __init__(self, data: bytes | memoryview, host: str) -> None:
+        super().__init__(io.BytesIO(data))
+        self._host = host
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = _find(module, name, self._host)
+        if not _is_fixed(found):
+            raise _ChangeableError(name)
+        return found
+
+
+# The unpickler in Python is not in typeshed, as its name is private; it is documented nowhere else.
+_PYTHON_UNPICKLER: Any = vars(pickle)["_Unpickler"]
+
+
+class _Watchful(_PYTHON_UNPICKLER):  # type: ignore[misc]
+    """In Python, ten times slower; sees to it that no class and no function gets new attributes.
+
+    The opcode BUILD sets attributes of whatever is on the stack, also of a class that was just
+    looked up: ``Fraction.__add__`` would from then on be what the pickle says, for all of us.
+    """
+
+    def __init__(self, data: bytes | memoryview, host: str) -> None:
+        super().__init__(io.BytesIO(data))
+        self._host = host
+
+    def find_class(self, module: str, name: str) -> Any:
+        return _find(module, name, self._host)
+
+    def _build(self) -> None:
+        target = self.stack[-2]
+        if isinstance(target, type) or callable(target):
+            raise UntrustedReturnError(f"{self._host} returned a pickle that changes {target!r}")
+        _PYTHON_UNPICKLER.load_build(self)
+
+    dispatch = {**_PYTHON_UNPICKLER.dispatch, pickle.BUILD[0]: _build}  # noqa: RUF012
+
+
+def _is_fixed(found: Any) -> bool:
+    """Whether nothing about an object can be changed: constants, types and functions in C."""
+    if isinstance(found, type):
+        return not found.__flags__ & _HEAP_TYPE or bool(found.__flags__ & _IMMUTABLE_TYPE)
+    return not hasattr(found, "__dict__")
