@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run lazytui with the given words, by default those of the shell; gives the exit code."""
     words = sys.argv[1:] if argv is None else argv
     plain = front.wanted(words)
-    if plain is not None and plain.command:
+    if plain is not None:
         return front.go(plain, version=__version__)
     from lazytui.commands.parser import parser
 
@@ -50,11 +50,12 @@ def _carry_out(arguments: argparse.Namespace) -> int:
         return carry_out(command, arguments)
     from lazytui.commands import screen
 
-    if arguments.command in ("attach", "stop-engine"):
-        look = screen.look_words(arguments)
-        wanted = front.Wanted(arguments.command, arguments.ssh_config, look)
-        return front.go(wanted, version=__version__)
-    return screen.demo(arguments) if arguments.command == "demo" else screen.screen(arguments)
+    if arguments.command == "demo":
+        return screen.demo(arguments)
+    if arguments.in_process:
+        return screen.screen(arguments)
+    wanted = front.Wanted(arguments.command, arguments.ssh_config, screen.look_words(arguments))
+    return front.go(wanted, version=__version__)
 
 
 if __name__ == "__main__":

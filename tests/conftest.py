@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.leftovers import end_engines
 from tests.netns import NetnsLab, missing_netns
 from tests.sshd import SSHFarm, missing_sshd
 from tests.tmux import Tmux, missing_tmux
@@ -39,7 +40,7 @@ def require(part: str, reason: str | None) -> None:
 @pytest.fixture(autouse=True)
 def isolated_home(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+) -> Iterator[Path]:
     """Give every test an empty HOME and XDG folders: none reads the developer's own config."""
     home = tmp_path_factory.mktemp("home")
     for name in ("SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "XDG_CONFIG_DIRS", "TMUX", "TMUX_TMPDIR"):
@@ -52,7 +53,8 @@ def isolated_home(
     monkeypatch.setenv("XDG_STATE_HOME", str(home / ".local" / "state"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / ".local" / "share"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
-    return home
+    yield home
+    end_engines(home)
 
 
 @pytest.fixture
@@ -68,6 +70,8 @@ def farm_factory(
         return farms[-1]
 
     yield make
+    for farm in farms:
+        end_engines(farm.home)
     leftovers = [leftover for farm in farms for leftover in farm.close()]
     if leftovers and request.node.get_closest_marker("leaves_nothing"):
         lines = "\n  ".join(map(str, leftovers))

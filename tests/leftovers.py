@@ -71,6 +71,18 @@ def kill(pids: Iterable[int]) -> None:
             time.sleep(0.005)
 
 
+def engine_pids(home: Path) -> list[int]:
+    """The living engines of a home, by their locks."""
+    locks = home.glob(".local/state/lazytui/*/engine-*.lock")
+    pids = [lock.read_bytes().partition(b":")[0] for lock in locks]
+    return [int(pid) for pid in pids if pid.isdigit() and is_alive(int(pid))]
+
+
+def end_engines(home: Path) -> None:
+    """Kill the engines that a test has left behind; their own end takes a while."""
+    kill(engine_pids(home))
+
+
 def is_alive(pid: int) -> bool:
     """True while the process runs; a zombie does not."""
     try:

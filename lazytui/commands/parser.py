@@ -29,6 +29,11 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
         "-F", dest="ssh_config", metavar="FILE", help="another ssh config, as ssh's -F"
     )
     add_look(parser)
+    parser.add_argument(
+        "--in-process",
+        action="store_true",
+        help="the screen without an engine: what it holds ends with it",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_hosts(commands)
     _add_run(commands)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from lazytui.core.owner import owner_alive
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,6 +24,7 @@ def sweep(root: Path) -> None:
     folder. Done twice, it does no harm.
     """
     hosts = str(root / "hosts") + os.sep
+    _end_engines(root)
     for _ in range(ROUNDS):
         found = [process for process in psutil.process_iter() if _started_by(process, hosts)]
         if not found:
@@ -31,6 +34,14 @@ def sweep(root: Path) -> None:
         # A look again, not a wait for each: a killed orphan stays a zombie until init looks.
         psutil.wait_procs(found, timeout=ROUND_S)
     shutil.rmtree(root, ignore_errors=True)
+
+
+def _end_engines(root: Path) -> None:
+    """Kill the demo's own engine, which would live on without hosts for a while."""
+    for lock in root.glob("home/.local/state/lazytui/*/engine-*.lock"):
+        owner = lock.read_text(encoding="ascii", errors="replace").strip()
+        if owner_alive(owner):
+            _kill(psutil.Process(int(owner.partition(":")[0])))
 
 
 def _started_by(process: psutil.Process, hosts: str) -> bool:

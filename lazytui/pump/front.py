@@ -17,12 +17,12 @@ class Wanted:
     """A plain command line for the engine.
 
     Args:
-        command: ``attach``, ``stop-engine``, or empty for neither.
+        command: ``stop-engine``; all others attach.
         ssh_config: what ``-F`` names.
         look: the words about how the screen looks.
     """
 
-    def __init__(self, command: str, ssh_config: str | None, look: Sequence[str]) -> None:
+    def __init__(self, command: str | None, ssh_config: str | None, look: Sequence[str]) -> None:
         self.command = command
         self.ssh_config = ssh_config
         self.look = tuple(look)
@@ -66,7 +66,7 @@ def go(what: Wanted, *, version: str) -> int:
     from lazytui.pump.errors import PumpError
     from lazytui.rendezvous import meeting_point
 
-    if what.ssh_config is not None and not os.path.isfile(os.path.expanduser(what.ssh_config)):
+    if what.ssh_config is not None and not os.path.exists(os.path.expanduser(what.ssh_config)):
         _say(f"{what.ssh_config}: there is no such file")
         return USAGE
     meeting = meeting_point(what.ssh_config)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HELD_BYTES = 1 << 16  # beyond it nothing more is read from the other side
 PIPE_PIECE = 4096  # what a pipe that is ready takes without blocking (PIPE_BUF)
 PATIENCE = 3  # so many Ctrl-C end a command line also when the engine does not answer
-LOST = "the engine ended unexpectedly; jobs go on at their hosts, `lazytui` starts it again"
+LOST = "the engine ended unexpectedly; `lazytui` starts it again, jobs go on"
 
 
 class Exit(Exception):  # noqa: N818 - it is no error: the relay is over

@@ -336,20 +336,23 @@ def test_without_a_mouse_none_is_asked_for(
         assert (b"\x1b[?1000h" in seen.read_bytes()) is asked
 
 
-@pytest.mark.parametrize("gone", ["0</dev/null", "1>/dev/null", "2>/dev/null"])
-def test_without_a_terminal_on_all_three_the_screen_is_refused(
-    gone: str, farm: SSHFarm, tmux_factory: TerminalFactory, tmp_path
+@pytest.mark.parametrize("gone", ["0</dev/null", "1>/dev/null", "--in-process 2>/dev/null"])
+def test_without_a_terminal_the_screen_is_refused(
+    gone: str, farm: SSHFarm, tmux_factory: TerminalFactory
 ) -> None:
     terminal = tmux_factory((80, 24), farm.env())
     terminal.start(f"{sys.executable} -m lazytui {gone}")
     assert terminal.wait_exit() == 2
 
 
-def test_leaving_names_the_batches_that_wait_and_they_go_on_at_the_next_start(
+def test_leaving_without_an_engine_names_the_batches_that_wait_and_they_go_on_at_the_next_start(
     farm: SSHFarm, tmux_factory: TerminalFactory
 ) -> None:
     go = farm.root / "go"
-    terminal = started(farm, tmux_factory, "n1", "n2")
+    farm.add("n1")
+    farm.add("n2")
+    terminal = start(farm, tmux_factory, "--in-process")
+    terminal.wait_for(re.compile(r"n2 +● up"))
     terminal.send("*", "r")
     terminal.wait_for("one at a time")
     terminal.type(f"while [ ! -e {go} ]; do sleep 0.05; done")
