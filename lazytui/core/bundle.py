@@ -32,6 +32,9 @@ _NURSERY = ("system", "agent", "process", "folder", "leader", "call", "nursery")
 #: The parts that must be loaded before a part.
 PARTS_BEFORE: Mapping[str, tuple[str, ...]] = MappingProxyType({"functions": ("jobs",)})
 
+# The program of a transfer; it runs beside the agent, in a session of its own.
+_MOVER = ("tree", "records", "give", "take", "mover")
+
 #: Which part must be loaded (once per agent) before an operation can be asked for.
 PART_OF_OP: Mapping[str, str | None] = MappingProxyType(
     {
@@ -77,6 +80,11 @@ def exec_line(python: str, size: int) -> str:
 def boot_source(marker: bytes) -> bytes:
     """The source that the agent starts from; its first output will be ``marker``."""
     return b"MARKER=%r\n" % marker + _boot_body()
+
+
+def mover_source(marker: bytes) -> bytes:
+    """The source of the program that takes and gives files; it first writes ``marker``."""
+    return b"MARKER=%r\n" % marker + _mover_body()
 
 
 @functools.cache
@@ -139,6 +147,13 @@ def _boot_body() -> bytes:
         f"{_module_call('system')}.greet(MARKER)",
         f"{_module_call('agent')}.main(module)\n",
     ]
+    return "\n".join(lines).encode("ascii")
+
+
+@functools.cache
+def _mover_body() -> bytes:
+    lines = [strip(_text("boot")), *map(_module_call, _MOVER)]
+    lines[-1] += ".main(MARKER)\n"
     return "\n".join(lines).encode("ascii")
 
 
