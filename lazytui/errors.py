@@ -73,6 +73,10 @@ class AgentError(LazytuiError):
         self.kind = kind
 
 
+class TransferError(LazytuiError):
+    """Files could not be sent or got; the message names the path and the reason."""
+
+
 class SettingsError(LazytuiError):
     """A settings file has a mistake; the message names the line."""
 

@@ -31,7 +31,7 @@ from lazytui.core.run_queue import RunQueue
 from lazytui.core.runs import Runs
 from lazytui.core.spool import SpoolWriter, remove_spools
 from lazytui.core.stops import StopReport, stop_all
-from lazytui.core.task import CommandSpec, RuntimeTask
+from lazytui.core.task import CommandSpec, GetSpec, RuntimeTask, SendSpec
 from lazytui.ssh.late_connector import LateConnector
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from lazytui.core.runtime import Runtime
     from lazytui.core.settings import Settings
     from lazytui.core.step import Place, Step
+    from lazytui.core.transfer.progress import Transfers
     from lazytui.core.where import Where
     from lazytui.ssh.config import SSHConfig
     from lazytui.ssh.credentials import Asker, Question
@@ -278,6 +279,54 @@ class Engine:
         spec = CommandSpec(command, cwd, env, tty)
         runs = await self.start_runs(spec, hosts, name=name, plan=plan)
         return [run.record for run in runs]
+
+    async def send(
+        self,
+        local: str,
+        hosts: Sequence[str],
+        remote: str | None = None,
+        *,
+        checksum: bool = False,
+        plan: Plan = AT_ONCE,
+    ) -> list[LiveRun]:
+        """Send a file or a folder to hosts; gives the runs, to be waited for.
+
+        Args:
+            local: on the manager, absolute.
+            hosts: aliases, one run each.
+            remote: on the hosts, in it if it is a folder or ends with a slash; by default the
+                home.
+            checksum: compare contents also where size and time are the same.
+            plan: how the runs follow each other, and how long each may take.
+        """
+        return await self.start_runs(SendSpec(local, remote, checksum), hosts, plan=plan)
+
+    async def get(
+        self,
+        remote: str,
+        hosts: Sequence[str],
+        local: str | None = None,
+        *,
+        checksum: bool = False,
+        plan: Plan = AT_ONCE,
+    ) -> list[LiveRun]:
+        """Get a file or a folder from hosts; gives the runs, to be waited for.
+
+        Args:
+            remote: on the hosts, a relative path below the home.
+            hosts: aliases, one run each. From several, each lands in a folder of its own.
+            local: on the manager, in it if it is a folder or ends with a slash; by default the
+                present folder.
+            checksum: compare contents also where size and time are the same.
+            plan: how the runs follow each other, and how long each may take.
+        """
+        spec = GetSpec(remote, local or f"{Path.cwd()}/", checksum)
+        return await self.start_runs(spec, hosts, plan=plan)
+
+    @property
+    def transfers(self) -> Transfers:
+        """How far the files are that are sent and got."""
+        return self.runs.transfers
 
     async def start_runs(
         self,

@@ -55,6 +55,18 @@ class OutputGrew:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferMoved:
+    """The files that a run sends or gets have come further; see ``engine.transfers``."""
+
+    run_id: str
+
+    @property
+    def key(self) -> Hashable:
+        """Events with one key replace each other while unread."""
+        return ("transfer", self.run_id)
+
+
+@dataclass(frozen=True, slots=True)
 class GroupsChanged:
     """A group was added, changed or removed."""
 
@@ -133,6 +145,7 @@ Event = (
     RuntimeChanged
     | RunChanged
     | OutputGrew
+    | TransferMoved
     | ExposureChanged
     | GroupsChanged
     | QuestionsChanged

@@ -23,7 +23,8 @@ from lazytui.core.run_stop import SIGNALS, stop_foreign, stop_live
 from lazytui.core.step import HOME, FunctionSpec, Place, is_empty
 from lazytui.core.steps.executors import executors
 from lazytui.core.steps.stage import Stage
-from lazytui.core.task import RuntimeTask
+from lazytui.core.task import RuntimeTask, apart
+from lazytui.core.transfer.progress import Transfers
 from lazytui.core.turns import Turns
 from lazytui.core.where import fold
 from lazytui.errors import (
@@ -97,7 +98,8 @@ class Runs:
             on_change=self._remember,
         )
         self.payloads = Payloads(Path(spool_path("")).parent)
-        self._executors = executors(stage, self.payloads)
+        self.transfers = Transfers(events)
+        self._executors = executors(stage, self.payloads, self.transfers)
         self._driver = RunDriver(
             stage=stage,
             executors=self._executors,
@@ -207,6 +209,7 @@ class Runs:
             places = {hosts[0]: places[plan.among[0]]} if places else None
         if any(isinstance(step, FunctionSpec) for step in task.steps):
             await asyncio.to_thread(self.payloads.keep, task.steps)
+        task = apart(task, hosts)
         first, *others = (step.to_step() for step in task.steps)
         steps = [plan.to_step(first), *others]
         task_id, run_ids = await self._journal.new_task(

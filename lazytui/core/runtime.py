@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GPU_WAIT_S = 10.0
+SPARE_SESSIONS = 2
 STABLE_S = 30.0  # a connection that lasted so long starts the backoff anew
 
 
@@ -67,6 +68,8 @@ class Runtime:
         self.waiting_runs = 0  # that may be placed here
         self.exposures = 0  # that need the connection
         self.question: Question | None = None
+        # For what needs a channel beside the agent's: sshd gives ten of them to a connection.
+        self.spare_sessions = asyncio.Semaphore(SPARE_SESSIONS)
         self.boot_id = ""
         self.route: tuple[str, ...] = ()
         self.log: deque[str] = deque(maxlen=50)
@@ -104,6 +107,11 @@ class Runtime:
     def connection(self) -> Connection | None:
         """The connection, while it is known to live."""
         return self._connection if self.agent is not None else None
+
+    @property
+    def python(self) -> str:
+        """The interpreter that is used on it."""
+        return self._settings.for_host(self.host).python
 
     @property
     def options(self) -> HostOptions:

@@ -164,13 +164,15 @@ class GetSpec:
 
     Args:
         remote_path: on the host, a relative one below the run's working directory.
-        local_path: on the manager, absolute.
+        local_path: on the manager, absolute; ending with a slash, or a folder: in it.
         checksum: compare contents also where size and time are the same.
+        per_host: put it into a folder named like the host, as several hosts are asked.
     """
 
     remote_path: str
     local_path: str
     checksum: bool = False
+    per_host: bool = False
 
     kind: ClassVar[str] = "get"
     verb: ClassVar[str] = "get_file"
@@ -187,6 +189,7 @@ class GetSpec:
             "remote_path": self.remote_path,
             "local_path": self.local_path,
             "checksum": self.checksum,
+            "per_host": self.per_host,
         }
 
     @classmethod
@@ -197,7 +200,12 @@ class GetSpec:
             UsageError: it is of another kind.
         """
         _expect(step, cls.kind)
-        return cls(step["remote_path"], step["local_path"], bool(step.get("checksum")))
+        return cls(
+            step["remote_path"],
+            step["local_path"],
+            bool(step.get("checksum")),
+            bool(step.get("per_host")),
+        )
 
 
 Step = CommandSpec | FunctionSpec | SendSpec | GetSpec

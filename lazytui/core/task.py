@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -115,13 +116,14 @@ class RuntimeTask:
 
         Args:
             remote_path: on the host; a relative one is below the run's working directory.
-            local_path: on the manager; by default the present working directory.
+            local_path: on the manager; by default in the present working directory. From several
+                hosts, each lands in a folder of its own there.
 
         Raises:
             ValueError: a path is empty.
         """
         remote = _path(remote_path, "the remote path of get_file")
-        local = "." if local_path is None else _path(local_path, "the local path of get_file")
+        local = "./" if local_path is None else _path(local_path, "the local path of get_file")
         return self.add(GetSpec(remote, _absolute(local)))
 
     def add(self, step: Step) -> Self:
@@ -144,6 +146,16 @@ class RuntimeTask:
         return task
 
 
+def apart(task: RuntimeTask, hosts: Sequence[str]) -> RuntimeTask:
+    """Give a task whose steps for several hosts do not write over what another one got."""
+    if len(hosts) < 2 or not any(isinstance(step, GetSpec) for step in task.steps):
+        return task
+    made = RuntimeTask(task.name)
+    for step in task.steps:
+        made.add(replace(step, per_host=True) if isinstance(step, GetSpec) else step)
+    return made
+
+
 def _path(path: str | PathLike[str], what: str) -> str:
     text = fspath(path)
     if not text.strip():
@@ -152,7 +164,8 @@ def _path(path: str | PathLike[str], what: str) -> str:
 
 
 def _absolute(path: str) -> str:
+    slash = "/" if path.endswith("/") else ""  # it says that the path is a folder
     try:
-        return str(Path(path).expanduser().absolute())
+        return str(Path(path).expanduser().absolute()) + slash
     except RuntimeError as error:  # ~nobody
         raise ValueError(str(error)) from error

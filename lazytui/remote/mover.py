@@ -64,7 +64,7 @@ class Mover:
         try:
             if folder:
                 make_folders(expand(folder))
-                posix.chdir(expand(folder))
+            posix.chdir(expand(folder or b"~"))
         except OSError as problem:
             raise failure(folder, problem) from None
         self.path = expand(path)

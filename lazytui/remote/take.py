@@ -69,7 +69,8 @@ class Taker:
     """Takes one tree.
 
     Args:
-        target: where it shall be; ending with a slash, or a folder when the tree is a file: in it.
+        target: where it shall be: in it, as with cp, if it is a folder or ends with a slash; but
+            not in a folder of its own name, so that doing it again changes nothing.
         name: what the tree is called where it comes from.
         entries: what it has, as `tree.decode` gives them.
         checksum: read files that look unchanged, to be sure.
@@ -110,7 +111,9 @@ class Taker:
     def locate(self, target: bytes, name: bytes) -> None:
         """Find the folder and the name in it that the tree shall have."""
         there = kind_at(target)
-        if target.endswith(b"/") or (there == FOLDER and not self.is_folder):
+        called = target.rpartition(b"/")[2]
+        inside = there == FOLDER and not (self.is_folder and called == name)
+        if inside or target.endswith(b"/"):
             target = target.rstrip(b"/") + b"/" + name
             there = kind_at(target)
         self.target = target
@@ -119,8 +122,7 @@ class Taker:
             raise TransferError("in-the-way", "%s %s" % (shown(target), has))
         parent, _, self.name = target.rpartition(b"/")
         if self.name in (b"", b".", b".."):
-            if not (there == FOLDER and self.is_folder):
-                raise TransferError("error", "%s is not a name" % shown(target))
+            raise TransferError("error", "%s is not a name" % shown(target))
         self.parent = parent or (b"/" if target.startswith(b"/") else b".")
         try:
             make_folders(self.parent)

@@ -42,6 +42,14 @@ class _Session(asyncssh.SSHClientSession[bytes]):
     def __init__(self, events: ChannelEvents) -> None:
         self._events = events
         self._status: int | None = None
+        self.writable = asyncio.Event()
+        self.writable.set()
+
+    def pause_writing(self) -> None:
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        self.writable.set()
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if datatype is None:
@@ -53,14 +61,16 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         self._status = status
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.writable.set()
         self._events.ended(self._status, exc)
 
 
 class Channel:
     """A running remote program: its stdin to write to."""
 
-    def __init__(self, channel: asyncssh.SSHClientChannel[bytes]) -> None:
+    def __init__(self, channel: asyncssh.SSHClientChannel[bytes], session: _Session) -> None:
         self._channel = channel
+        self._session = session
 
     def write(self, data: bytes) -> None:
         """Send bytes to the program's stdin.
@@ -72,6 +82,18 @@ class Channel:
             self._channel.write(data)
         except (BrokenPipeError, OSError) as error:
             raise ConnectionLostError("the channel is closed") from error
+
+    async def drain(self) -> None:
+        """Wait until little of what was written waits to be sent, or the channel is closed."""
+        await self._session.writable.wait()
+
+    def pause_reading(self) -> None:
+        """Let the program wait with its output, as soon as the window is full."""
+        self._channel.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take output again."""
+        self._channel.resume_reading()
 
     def write_eof(self) -> None:
         """Close the program's stdin."""
@@ -163,8 +185,9 @@ class Connection:
         except* (asyncssh.Error, OSError) as errors:
             text = "; ".join(str(error) for error in errors.exceptions)
             raise ConnectionLostError(f"connection lost: {text}") from errors
-        channel, _ = opening.result()
-        return Channel(channel)
+        channel, session = opening.result()
+        assert isinstance(session, _Session)
+        return Channel(channel, session)
 
     def _acknowledge_now(self) -> None:
         """Spare the first command 40 ms.
