@@ -43,6 +43,7 @@ class Deed(StrEnum):
     EXPOSED = "port exposed"
     UNEXPOSED = "exposure ended"
     FORGOTTEN = "forgotten"
+    SHELL_OPENED = "shell opened"
 
 
 @dataclass(frozen=True, slots=True)

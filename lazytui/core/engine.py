@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from lazytui.core.step import Place, Step
     from lazytui.core.transfer.progress import Transfers
     from lazytui.core.where import Where
+    from lazytui.program import Program
     from lazytui.ssh.config import SSHConfig
     from lazytui.ssh.credentials import Asker, Question
 
@@ -441,6 +442,14 @@ class Engine:
     async def history(self, limit: int = 200) -> list[PastCommand]:
         """List the distinct commands that were run, the newest first."""
         return await self.journal.commands(limit)
+
+    async def open_shell(self, host: str, *, term: str, size: tuple[int, int]) -> Program:
+        """Open a shell on a host, for a terminal; see :func:`lazytui.core.shells.open_shell`."""
+        from lazytui.core.shells import open_shell
+
+        opened = await open_shell(self.connected(host), term=term, size=size)
+        await self._deeds.note(Deed.SHELL_OPENED, "", [host])
+        return opened
 
     # -- groups
 

@@ -177,6 +177,29 @@ async def test_a_question_is_asked_on_the_clients_terminal(farm: SSHFarm) -> Non
     assert json.loads(client.out)[0]["state"] == "active"
 
 
+async def test_a_script_waits_for_nobody_where_no_screen_is_attached(farm: SSHFarm) -> None:
+    farm.add("gpu01", known=False)
+    async with engine_on(farm) as engine:
+        client = Client("hosts", "--json")
+        await client.run(engine)
+
+    told = json.loads(client.out)[0]
+    assert (told["state"], "host key" in told["reason"]) == ("inactive", True), told
+
+
+async def test_a_question_that_a_screen_answers_is_taken_back(farm: SSHFarm) -> None:
+    farm.add("gpu01", known=False)
+    async with engine_on(farm) as engine:
+        client = Client("hosts", "--json", terminal=True)
+        work = asyncio.ensure_future(client.run(engine))
+        await client.said(b"accept and save")
+        engine.answer(engine.questions[0].id, "a")
+        await work
+
+    assert b"answered elsewhere" in client.err
+    assert json.loads(client.out)[0]["state"] == "active"
+
+
 async def test_help_is_as_wide_as_the_clients_terminal(two: SSHFarm) -> None:
     async with engine_on(two) as engine:
         narrow, wide = (
