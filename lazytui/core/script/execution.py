@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lazytui.core.model import RunRecord
     from lazytui.core.script.task import ScriptTask
 
-STOP_S = 5.0  # a run may take to end after TERM, before it is killed
+STOP_S = 5.0  # a run may take to end after a signal, before it gets a harder one
 TAIL = 2000  # characters of output in an error
 
 
@@ -53,6 +53,7 @@ class Execution:
         self._task = task
         self.working_dir = working_dir
         self.omit_on_join = omit_on_join
+        self.told = False  # its failure was raised to somebody
         self.teller: asyncio.Task[None] | None = None  # tells its output, if somebody wants that
         self._steps = len(run.steps)
 
@@ -101,7 +102,21 @@ class Execution:
         """
         await self.wait()
         if (error := await self.failure()) is not None:
+            self.told = True
             raise error
+
+    def move(self, engine: Engine) -> None:
+        """Be read through another engine: in a forked process, or after the first was closed.
+
+        Raises:
+            RuntimeError: it was running when its engine was left behind.
+        """
+        if engine is not self._engine and self.is_alive:
+            raise RuntimeError(
+                f"task {self._task.name} on {self.host} was started by another process; "
+                f"see `lazytui logs {self.record.run_id[:8]}`"
+            )
+        self._engine = engine
 
     async def failure(self) -> TaskExecutionError | None:
         """Give why it failed, once it is over; None when all went well."""
@@ -174,22 +189,33 @@ class Execution:
                     return
                 await self._news(events)
 
-    async def returns(self) -> AsyncIterator[Any]:
-        """Give what its functions gave back, in order; it must be over."""
-        for value in list[Any]():
-            yield value
+    async def returns(self) -> list[Any]:
+        """Wait until it is over, and give what its functions gave back, in order.
+
+        Raises:
+            TaskExecutionError: a step failed.
+            UntrustedReturnError: what was given back holds more than plain data.
+        """
+        from lazytui.core import returns
+
+        await self.join()
+        return await returns.values(self.record, self._run.steps)
 
     # -- its end
 
-    async def stop(self) -> None:
-        """End it and wait for that: with TERM, then with KILL; a host out of reach keeps it."""
-        for signal, patience_s in (("TERM", STOP_S), ("KILL", STOP_S)):
+    async def stop(self, *signals: str) -> None:
+        """End it and wait for that; a host out of reach keeps it.
+
+        Args:
+            signals: the first ones to try; TERM and KILL follow, each after some seconds.
+        """
+        for signal in (*signals, "TERM", "KILL"):
             if not self.is_alive:
                 return
             with contextlib.suppress(
                 UsageError, ConnectError, AgentError, ConnectionLostError, TimeoutError
             ):
-                async with asyncio.timeout(patience_s):
+                async with asyncio.timeout(STOP_S):
                     await self._engine.stop_run(self._run.run_id, signal)
                     await self._run.done.wait()
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from lazytui.core.placement import least_busy
 from lazytui.core.script import asking
+from lazytui.core.script.ports import expose_between, expose_to
 from lazytui.core.script.runtime import ScriptRuntime
 from lazytui.core.script.together import each
-from lazytui.core.script.tracking import Executions, start
+from lazytui.core.script.tracking import Executions, finish, start
 from lazytui.errors import NoPortsLeftError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lazytui.core.script.session import Session
     from lazytui.core.script.task import ScriptTask
@@ -219,6 +220,58 @@ class ScriptGroup:
             )
         return left[0]
 
+    async def expose_port_to_runtimes(
+        self,
+        local_port: int,
+        runtime_port: int | list[int] | None = None,
+        exclude_hosts: str | Sequence[str] | None = None,
+    ) -> int:
+        """Make a port of the manager reachable on all members but the excluded ones, or on none.
+
+        Args:
+            local_port: where the service listens on the manager.
+            runtime_port: where it becomes reachable: the same number by default; of a list, the
+                first that is free on all.
+            exclude_hosts: members where it is not to be reached.
+
+        Returns:
+            The port where it is reachable.
+
+        Raises:
+            ValueError: a port is none, an excluded host is no member, or no member is left.
+            PortInUseError: the port is taken on a member.
+            NoPortsLeftError: none of the list is free on all.
+            InvalidRuntimeError, ExposureError: a host cannot be used, or does not allow it.
+        """
+        members = list(self.get_runtimes(exclude_hosts=exclude_hosts).values())
+        return (await expose_to(self.session, members, local_port, runtime_port)).port
+
+    async def expose_port_from_runtime_to_group(
+        self, host: str, runtime_port: int, group_port: int | list[int] | None = None
+    ) -> int:
+        """Make a port of a member reachable on all others, or on none.
+
+        It goes through the manager, without occupying a port there.
+
+        Args:
+            host: the member with the service.
+            runtime_port: where it listens there.
+            group_port: where it becomes reachable: the same number by default; of a list, the
+                first that is free on all others.
+
+        Returns:
+            The port where it is reachable.
+
+        Raises:
+            ValueError: the host is no member, a port is none, or there is no other member.
+            PortInUseError: the port is taken on a member.
+            NoPortsLeftError: none of the list is free on all.
+            InvalidRuntimeError, ExposureError: a host cannot be used, or does not allow it.
+        """
+        source = self._member(host)
+        others = [member for member in self.runtimes if member is not source]
+        return (await expose_between(self.session, source, others, runtime_port, group_port)).port
+
     # -- tasks
 
     async def execute_task(
@@ -228,6 +281,7 @@ class ScriptGroup:
         *,
         broadcast: bool = False,
         omit_on_join: bool = False,
+        wait: bool = False,
         tell: Tell | None = None,
     ) -> list[ScriptTask]:
         """Start a task on the least busy member, on a named one, or on all.
@@ -238,6 +292,7 @@ class ScriptGroup:
             host: the member to execute it on.
             broadcast: execute it on every member.
             omit_on_join: joining does not wait for it, and a clean-up leaves it running.
+            wait: wait until it is over; cancelling that interrupts it.
             tell: called with the host and whole lines of output, from another thread.
 
         Returns:
@@ -245,8 +300,9 @@ class ScriptGroup:
 
         Raises:
             ValueError: the host is no member; both a host and broadcast are given; the group is
-                empty; the task has no step, or is running.
+                empty; the task has no step.
             InvalidRuntimeError: a host cannot be used; nothing was started.
+            TaskExecutionError: a step failed, and it was waited for.
         """
         if broadcast and host is not None:
             raise ValueError("a task runs on one host or on all: give host or broadcast, not both")
@@ -255,9 +311,11 @@ class ScriptGroup:
         members = self.runtimes if broadcast else [self.get_runtime(host)]
         tasks = [task, *(task.copy() for _ in members[1:])]
         pairs = list(zip(members, tasks, strict=True))
-        await start(self.session, pairs, omit_on_join=omit_on_join, tell=tell)
+        begun = await start(self.session, pairs, omit_on_join=omit_on_join, tell=tell)
         for each_task in tasks:
             self.executions.add(each_task)
+        if wait:
+            await finish(begun)
         return tasks
 
     async def join(self) -> None:
@@ -267,16 +325,6 @@ class ScriptGroup:
             TaskExecutionError: something failed, and nobody was told so before.
         """
         await self.executions.join()
-
-    async def function_returns(self) -> AsyncIterator[Any]:
-        """Give what functions gave back, of tasks started through the group, in their order.
-
-        Raises:
-            TaskExecutionError: a step failed.
-            UntrustedReturnError: what was given back holds more than plain data.
-        """
-        async for value in self.executions.returns():
-            yield value
 
     def clear_tasks(self) -> None:
         """Forget what was executed on the members and through the group."""

@@ -29,6 +29,7 @@ class ScriptManager:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.runtimes: dict[str, ScriptRuntime] = {}
+        self._groups: list[ScriptGroup] = []
 
     @property
     def inactive(self) -> dict[str, str]:
@@ -108,9 +109,15 @@ class ScriptManager:
         )
         runtimes = [ScriptRuntime(self.session, host, working_dir) for host in chosen.hosts]
         group = ScriptGroup(self.session, runtimes)
+        self._groups.append(group)
         await each(group.runtimes, ScriptRuntime.open)
         return group
 
     async def cleanup(self) -> None:
-        """Clean up all detected runtimes; see :meth:`ScriptRuntime.cleanup`."""
+        """Clean up the detected runtimes and the groups made of them.
+
+        See :meth:`ScriptRuntime.cleanup`.
+        """
+        groups, self._groups = self._groups, []
+        await each(groups, ScriptGroup.cleanup)
         await each(list(self.runtimes.values()), ScriptRuntime.cleanup)

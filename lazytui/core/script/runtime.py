@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lazytui.core.manager import filter_text
 from lazytui.core.model import HostState
 from lazytui.core.script import asking, folders
+from lazytui.core.script.ports import expose_from, expose_to
 from lazytui.core.script.task import ScriptTask
 from lazytui.core.script.together import each
-from lazytui.core.script.tracking import Executions, start
+from lazytui.core.script.tracking import Executions, finish, start
 from lazytui.core.step import WORKING_DIR
 from lazytui.core.where import parse_where
 from lazytui.errors import ConnectError, InvalidRuntimeError, NoPortsLeftError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from lazytui.core.model import RuntimeInfo
     from lazytui.core.runtime import Runtime
+    from lazytui.core.script.ports import ScriptExposure
     from lazytui.core.script.session import Session
     from lazytui.core.script.telling import Tell
 
@@ -56,6 +58,7 @@ class ScriptRuntime:
         self.login = Login.of(connection_kwargs) if connection_kwargs else None
         self.env_variables: dict[str, str] = {}
         self.executions = Executions()
+        self.exposures: list[ScriptExposure] = []
         self._wanted_dir = None if working_dir is None else os.fspath(working_dir)
         self._working_dir: str | None = None
         self._temporary: list[str] = []  # folders that end with us
@@ -196,6 +199,18 @@ class ScriptRuntime:
         """Give those of some ports that are free, in one round trip."""
         return await asking.free_ports(await self.connected(), ports)
 
+    async def expose_port_to_runtime(
+        self, local_port: int, runtime_port: int | list[int] | None = None
+    ) -> ScriptExposure:
+        """Make a port of the manager reachable here; see :func:`ports.expose_to`."""
+        return await expose_to(self.session, [self], local_port, runtime_port)
+
+    async def expose_port_from_runtime(
+        self, runtime_port: int, local_port: int | list[int] | None = None
+    ) -> ScriptExposure:
+        """Make a port of the host reachable on the manager; see :func:`ports.expose_from`."""
+        return await expose_from(self.session, self, runtime_port, local_port)
+
     # -- folders
 
     async def working_dir(self) -> str:
@@ -271,6 +286,7 @@ class ScriptRuntime:
         task: ScriptTask,
         *,
         omit_on_join: bool = False,
+        wait: bool = False,
         tell: Tell | None = None,
     ) -> None:
         """Start a task; :meth:`ScriptTask.join` waits for it.
@@ -278,14 +294,18 @@ class ScriptRuntime:
         Args:
             task: its steps run one after the other, in the working directory.
             omit_on_join: joining does not wait for it, and a clean-up leaves it running.
+            wait: wait until it is over; cancelling that interrupts it.
             tell: called with the host and whole lines of output, from another thread.
 
         Raises:
             InvalidRuntimeError: the host cannot be used.
-            ValueError: the task has no step, or is running.
+            TaskExecutionError: a step failed, and it was waited for.
+            ValueError: the task has no step.
             PathCreationError: the working directory cannot be made.
         """
-        await start(self.session, [(self, task)], omit_on_join=omit_on_join, tell=tell)
+        begun = await start(self.session, [(self, task)], omit_on_join=omit_on_join, tell=tell)
+        if wait:
+            await finish(begun)
 
     async def echo(self, msg: str) -> str:
         """Give what ``echo msg`` prints in the host's shell: variables in it are filled in.
@@ -296,10 +316,11 @@ class ScriptRuntime:
         """
         task = ScriptTask("echo")
         task.run_command(f"echo {msg}")
-        await self.execute_task(task)
-        (said,) = await task.execution_log()
-        await task.join()
-        self.executions.drop(task)
+        try:
+            await self.execute_task(task, wait=True)
+            (said,) = await task.execution_log()
+        finally:
+            self.executions.drop(task)
         return said
 
     async def join(self) -> None:
@@ -323,6 +344,8 @@ class ScriptRuntime:
         outliving = [run for run in self.executions.alive() if run.omit_on_join]
         ending = [run for run in self.executions.alive() if not run.omit_on_join]
         await each(ending, lambda run: run.stop())
+        exposures, self.exposures = self.exposures, []
+        await each(exposures, lambda exposure: exposure.leave(self.host))
         kept = {run.working_dir for run in outliving}
         if removed := [path for path in self._temporary if path not in kept]:
             runtime = self.session.engine.runtime(self.host)

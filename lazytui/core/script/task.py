@@ -10,7 +10,7 @@ from lazytui.core.task import RuntimeTask
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator
+    from collections.abc import Callable
 
     from lazytui.core.script.execution import Execution
 
@@ -29,6 +29,7 @@ class ScriptTask:
         self.steps = RuntimeTask(name)
         self.env_variables: dict[str, str] = {}
         self.execution: Execution | None = None
+        self.wrapper: object | None = None  # what an API above this one shows for it
         self._copies = itertools.count(1)
 
     # -- steps
@@ -58,6 +59,11 @@ class ScriptTask:
             ValueError: the command is empty.
         """
         self.steps.run_command(command)
+        return self
+
+    def run_function(self, function: Callable[..., Any], **func_kwargs: Any) -> Self:
+        """Add a step that calls a Python function; see :meth:`RuntimeTask.run_function`."""
+        self.steps.run_function(function, **func_kwargs)
         return self
 
     def copy(self) -> ScriptTask:
@@ -102,18 +108,14 @@ class ScriptTask:
             raise IndexError(f"task {self.name} was not executed yet")
         return await self.execution.step_log(index)
 
-    async def function_returns(self) -> AsyncIterator[Any]:
+    async def function_returns(self) -> list[Any]:
         """Wait until it is over; give what its functions gave back, in order.
 
         Raises:
             TaskExecutionError: a step failed.
             UntrustedReturnError: what was given back holds more than plain data.
         """
-        if self.execution is None:
-            return
-        await self.execution.join()
-        async for value in self.execution.returns():
-            yield value
+        return [] if self.execution is None else await self.execution.returns()
 
     async def cleanup(self) -> None:
         """Stop it if it runs, unless it was asked to outlive the script; forget how it went."""

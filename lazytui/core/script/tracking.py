@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lazytui.core.script.execution import Execution
 from lazytui.core.step import Place
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from lazytui.core.script.runtime import ScriptRuntime
     from lazytui.core.script.session import Session
@@ -25,7 +25,6 @@ class Executions:
 
     def __init__(self) -> None:
         self._tasks: list[tuple[ScriptTask, Execution]] = []
-        self._told: set[str] = set()  # runs whose failure was raised
 
     def add(self, task: ScriptTask) -> None:
         """Remember the execution that a task has just begun."""
@@ -39,7 +38,6 @@ class Executions:
     def clear(self) -> None:
         """Forget all."""
         self._tasks.clear()
-        self._told.clear()
 
     @property
     def tasks(self) -> list[ScriptTask]:
@@ -50,6 +48,11 @@ class Executions:
     def all(self) -> list[Execution]:
         """The executions."""
         return [run for _, run in self._tasks]
+
+    @property
+    def joined(self) -> list[Execution]:
+        """The executions that joining waits for."""
+        return [run for run in self.all if not run.omit_on_join]
 
     def alive(self) -> list[Execution]:
         """Those that have not ended."""
@@ -66,34 +69,45 @@ class Executions:
                 return run
         raise ValueError(f"no task {name!r} was executed here")
 
-    async def returns(self) -> AsyncIterator[Any]:
-        """Wait for all in their order, and give what their functions gave back.
-
-        Raises:
-            TaskExecutionError: a step failed.
-            UntrustedReturnError: what was given back holds more than plain data.
-        """
-        for run in [run for run in self.all if not run.omit_on_join]:
-            await run.join()
-            async for value in run.returns():
-                yield value
-
     async def join(self) -> None:
         """Wait until all are over, but for those to be omitted.
 
         Raises:
             TaskExecutionError: one failed, and nobody was told so before.
         """
-        joined = [run for run in self.all if not run.omit_on_join]
-        await asyncio.gather(*(run.wait() for run in joined))
-        failed = [run for run in joined if run.record.run_id not in self._told]
-        errors = [error for run in failed if (error := await run.failure()) is not None]
-        self._told.update(run.record.run_id for run in failed)
-        if not errors:
-            return
-        for other in errors[1:]:
-            errors[0].add_note(f"also: {other}")
-        raise errors[0]
+        await join(self.joined)
+
+
+async def join(runs: Sequence[Execution]) -> None:
+    """Wait until some executions are over.
+
+    Raises:
+        TaskExecutionError: one failed, and nobody was told so before; others are notes on it.
+    """
+    await asyncio.gather(*(run.wait() for run in runs))
+    errors = [error for run in runs if not run.told and (error := await run.failure()) is not None]
+    for run in runs:
+        run.told = True
+    if not errors:
+        return
+    for other in errors[1:]:
+        errors[0].add_note(f"also: {other}")
+    raise errors[0]
+
+
+async def finish(runs: Sequence[Execution]) -> None:
+    """Wait until some executions are over, as somebody does who waits at a prompt.
+
+    Cancelling this (Ctrl-C) interrupts them and waits for their end.
+
+    Raises:
+        TaskExecutionError: one failed.
+    """
+    try:
+        await join(runs)
+    except asyncio.CancelledError:
+        await asyncio.gather(*(run.stop("INT") for run in runs))
+        raise
 
 
 async def start(
@@ -102,7 +116,7 @@ async def start(
     *,
     omit_on_join: bool = False,
     tell: Tell | None = None,
-) -> None:
+) -> list[Execution]:
     """Start the steps of a task on runtimes, each with a task object of its own.
 
     Args:
@@ -111,19 +125,17 @@ async def start(
         omit_on_join: joining does not wait for it, and a clean-up leaves it running.
         tell: called with the host and whole lines of output, from another thread.
 
+    Returns:
+        The executions that have begun.
+
     Raises:
-        ValueError: there is no step, or a task is running.
+        ValueError: there is no step.
         InvalidRuntimeError: a host cannot be used; nothing was started.
         PathCreationError: a working directory cannot be made; nothing was started.
     """
     for _, task in pairs:
         if not task.steps.steps:
             raise ValueError(f"task {task.name} has no steps; add one, such as run_command(...)")
-        if task.execution is not None and task.execution.is_alive:
-            raise ValueError(
-                f"task {task.name} is running on {task.execution.host}; "
-                "join it first, or execute a copy.deepcopy of it"
-            )
     await asyncio.gather(*(runtime.connected() for runtime, _ in pairs))
     dirs = await asyncio.gather(*(runtime.working_dir() for runtime, _ in pairs))
     places = {
@@ -132,9 +144,12 @@ async def start(
     }
     _, first = pairs[0]
     runs = await session.engine.start_runs(first.steps, list(places), places=places)
+    begun = []
     for (runtime, task), run, path in zip(pairs, runs, dirs, strict=True):
         task.execution = Execution(
             session.engine, run, task, working_dir=path, omit_on_join=omit_on_join
         )
+        begun.append(task.execution)
         runtime.executions.add(task)
         session.follow(task.execution, tell)
+    return begun
