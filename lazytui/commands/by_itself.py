@@ -115,6 +115,10 @@ class OwnCall(Call):
         async with common.engine(self.arguments, config=await self.config()) as engine:
             yield engine
 
+    async def loop(self) -> None:
+        """Go on in a loop of asyncio."""
+        await _Loop()
+
     async def config(self) -> SSHConfig:
         """Read the ssh config, once."""
         if self._config is None:

@@ -93,6 +93,9 @@ class Call(ABC):
             UsageError: the file that ``-F`` names cannot be read.
         """
 
+    async def loop(self) -> None:  # noqa: B027  # mostly there is one
+        """See to it that what comes next runs in an event loop, as what waits for things must."""
+
     @property
     def lasting(self) -> bool:
         """Whether the engine lives on when the command is over: it can hold something."""

@@ -90,6 +90,10 @@ def _add_run(commands: Commands) -> None:
     run.add_argument("--after", metavar="ID", help="wait until this task is over")
     run.add_argument("--after-ok", action="store_true", help="only if all of it succeeded")
     run.add_argument("--task", metavar="FILE.toml", help="run the steps of a file, not a CMD")
+    run.add_argument(
+        "--function", metavar="WHAT", help="call MODULE:FUNC or FILE.py:FUNC, then NAME=VALUE ..."
+    )
+    run.add_argument("--kwargs", metavar="JSON", help="its arguments as an object")
     run.add_argument("--stop-on-failure", action="store_true", help="after a failure start no more")
     run.add_argument(
         "--timeout", metavar="T", help="end each run after 30s, 5m, 2h: INT, then KILL"

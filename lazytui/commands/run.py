@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lazytui.commands import common
 from lazytui.commands.dry_run import dry_run
 from lazytui.commands.printer import SpoolPrinter
+from lazytui.commands.returned import Returned
 from lazytui.commands.run_order import order_of
 from lazytui.core.events import Notice
 from lazytui.core.gather import Gather, render
@@ -33,7 +34,7 @@ INTERRUPT_GRACE_S = 10.0
 
 async def run(call: Call) -> int:
     """Run the command and wait for it, or leave it running with ``--detach``."""
-    return await _run(call, order_of(call.arguments, call.path))
+    return await _run(call, await order_of(call))
 
 
 async def _run(call: Call, order: Order) -> int:
@@ -54,7 +55,7 @@ async def _run(call: Call, order: Order) -> int:
             runs = await engine.start_runs(order.task, hosts, plan=plan)
             if arguments.detach:
                 return await _detach(call, engine, runs, interrupted)
-            show = _shown_by(call, [run.record.host for run in runs])
+            show = _shown_by(call, engine, runs)
             await _watch(call, engine, runs, show, interrupted)
             await show.close()
             if interrupted.is_set():
@@ -216,8 +217,9 @@ class _Shown:
 class _Live(_Shown):
     """Output as it comes, whole lines, with the host in front when there are several."""
 
-    def __init__(self, call: Call, *, prefixed: bool) -> None:
+    def __init__(self, call: Call, returned: Returned, *, prefixed: bool) -> None:
         super().__init__(call)
+        self._returned = returned
         self._prefixed = prefixed
         self._whole_lines = prefixed or call.stdout.is_terminal
         self._printers: dict[str, SpoolPrinter] = {}
@@ -228,6 +230,7 @@ class _Live(_Shown):
     async def ended(self, record: RunRecord) -> None:
         await self._printer(record).print_new(whole_lines=False)
         complain_about(self._call, record)
+        await self._returned.tell(self._call, record)
 
     def _printer(self, record: RunRecord) -> SpoolPrinter:
         found = self._printers.get(record.run_id)
@@ -266,9 +269,14 @@ class _Gathered(_Shown):
 class _Json(_Shown):
     """One JSON object a line, as runs finish."""
 
+    def __init__(self, call: Call, returned: Returned) -> None:
+        super().__init__(call)
+        self._returned = returned
+
     async def ended(self, record: RunRecord) -> None:
         output = await asyncio.to_thread(output_of, record)
-        self._call.print_json(as_json(record, output))
+        row = as_json(record, output)
+        self._call.print_json({**row, **await self._returned.as_json(record)})
         await self._call.drain()
 
 
@@ -289,9 +297,10 @@ def output_of(record: RunRecord) -> bytes:
         return b""
 
 
-def _shown_by(call: Call, hosts: Sequence[str]) -> _Shown:
+def _shown_by(call: Call, engine: Engine, runs: Sequence[LiveRun]) -> _Shown:
+    returned = Returned(engine, runs[0].steps)
     if call.arguments.json:
-        return _Json(call)
+        return _Json(call, returned)
     if call.arguments.gather:
-        return _Gathered(call, hosts)
-    return _Live(call, prefixed=len(hosts) > 1)
+        return _Gathered(call, [run.record.host for run in runs])
+    return _Live(call, returned, prefixed=len(runs) > 1)

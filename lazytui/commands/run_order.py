@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lazytui.core.plan import Plan, read_environment, read_seconds
 from lazytui.core.step import CommandSpec
 from lazytui.core.task import RuntimeTask
-from lazytui.core.task_file import read_task_file
-from lazytui.core.task_functions import function_step
+from lazytui.core.task_file import FUNCTION, read_task_file
+from lazytui.core.task_functions import function_step, functions_of
 from lazytui.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Sequence
+
+    from lazytui.commands.call import Call
+    from lazytui.core.step import FunctionSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +35,18 @@ class Order:
         return bool(self.plan.when or self.plan.after)
 
 
-def order_of(arguments: argparse.Namespace, file: Callable[[str], Path]) -> Order:
+async def order_of(call: Call) -> Order:
     """Read the command line of ``run``.
-
-    Args:
-        arguments: of ``run``.
-        file: gives the file that a path of the command line means.
 
     Raises:
         UsageError: there is nothing to run, too much, or something cannot be read.
     """
+    arguments = call.arguments
+    if arguments.function:
+        task = RuntimeTask().add(await _function(call))
+        return Order(task, tuple(arguments.where), _plan(arguments, Plan()))
+    if arguments.kwargs:
+        raise UsageError("--kwargs are the arguments of a --function")
     command = _command(arguments)
     if not arguments.task:
         if not command.command.strip():
@@ -50,11 +55,51 @@ def order_of(arguments: argparse.Namespace, file: Callable[[str], Path]) -> Orde
         return Order(RuntimeTask().add(command), tuple(arguments.where), plan)
     if command != CommandSpec("", env={}):
         raise UsageError("--task has its own steps: no command, --cwd, --env or --tty beside it")
-    path = file(arguments.task)
+    path = call.path(arguments.task)
     draft = read_task_file(path)
-    task, plan = draft.task(path.parent, function_step)
+    if any(step.kind == FUNCTION for step in draft.steps):
+        await call.loop()
+    functions = await functions_of(draft, path.parent, call.environ)
+    task, plan = draft.task(path.parent, functions)
     where = tuple(arguments.where) or ((draft.where,) if draft.where else ())
     return Order(task, where, _plan(arguments, plan))
+
+
+async def _function(call: Call) -> FunctionSpec:
+    arguments = call.arguments
+    if arguments.task or arguments.tty:
+        raise UsageError("--function is the only step: no --task or --tty beside it")
+    kwargs = read_kwargs(arguments.kwargs, arguments.words)
+    await call.loop()
+    step = await function_step(arguments.function, kwargs, call.cwd, call.environ)
+    return replace(step, cwd=arguments.cwd, env=read_environment(arguments.env) or None)
+
+
+def read_kwargs(text: str | None, words: Sequence[str]) -> dict[str, Any]:
+    """Give the keyword arguments of a function.
+
+    Args:
+        text: a JSON object.
+        words: ``name=value`` each; a value that is no JSON is a text.
+
+    Raises:
+        UsageError: one of them is something else.
+    """
+    try:
+        found = json.loads(text or "{}")
+    except ValueError as error:
+        raise UsageError(f"--kwargs is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError('--kwargs takes a JSON object, such as {"epochs": 3}')
+    for word in words[1:] if words[:1] == ["--"] else words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"{word}: the arguments of a function are NAME=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
 
 
 def _command(arguments: argparse.Namespace) -> CommandSpec:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import resource
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from lazytui.core.arrivals import ArrivalWriter
 from lazytui.core.audit import AuditRecord, Deed
@@ -27,9 +27,11 @@ from lazytui.core.needs import Needs
 from lazytui.core.placement import least_busy
 from lazytui.core.plan import AT_ONCE, Plan
 from lazytui.core.presence import Presence
+from lazytui.core.returns import values
 from lazytui.core.run_queue import RunQueue
 from lazytui.core.runs import Runs
 from lazytui.core.spool import SpoolWriter, remove_spools
+from lazytui.core.step import from_step
 from lazytui.core.stops import StopReport, stop_all
 from lazytui.core.task import CommandSpec, GetSpec, RuntimeTask, SendSpec
 from lazytui.ssh.late_connector import LateConnector
@@ -358,6 +360,19 @@ class Engine:
         record = runs[0].record
         await self._deeds.note(Deed.RUN_STARTED, _title(record), hosts, task_id=record.task_id)
         return runs
+
+    async def returns(self, run_id: str) -> list[Any]:
+        """Give what the functions of a run that has ended returned, in the order of its steps.
+
+        Raises:
+            UsageError: no such run.
+            FunctionError: one raised, or did not return.
+            UntrustedReturnError: one returned more than plain data, and its host is not trusted.
+        """
+        record = await self.journal.record(run_id)
+        steps = [from_step(step) for step in await self.journal.steps(record.task_id)]
+        trusted = self.settings.for_host(record.host).trust_returns
+        return await values(record, steps, trusted=trusted)
 
     async def stop_run(self, run_id: str, signal: str = "INT") -> str:
         """Send a signal to a run's process group; see :meth:`Runs.stop`."""

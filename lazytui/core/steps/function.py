@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from lazytui.core import returns
+from lazytui.core.agent import whole
 from lazytui.core.model import RunState
 from lazytui.core.step import FunctionSpec
 from lazytui.core.steps.stage import StepEnd
@@ -54,7 +55,7 @@ class FunctionWork:
                 piece = payload[at : at + PIECE]
                 await agent.request("function_put", piece, job=run.job_id, off=at)
             payload = b""
-        await agent.request(
+        answer = await agent.request(
             "function_start",
             payload,
             job=run.job_id,
@@ -65,6 +66,7 @@ class FunctionWork:
             env=run.place.environment(spec.env),
             follow=follow,
         )
+        run.pid = whole(answer.get("pid", 0)) or None
 
     async def gather(self, run: LiveRun, agent: Agent, end: Header) -> StepEnd | None:
         """Keep what it returned or raised; see :class:`lazytui.core.steps.job.Work`."""
