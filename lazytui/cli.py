@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from lazytui import __version__
-from lazytui.pump import front
+from lazytui.pump import command, front
 
 TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     plain = front.wanted(words)
     if plain is not None:
         return front.go(plain, version=__version__)
+    code = command.answered(words, version=__version__)
+    if code is not None:
+        return code
     from lazytui.commands.parser import parser
 
     arguments = parser().parse_args(words)
@@ -43,11 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _carry_out(arguments: argparse.Namespace) -> int:
     from lazytui.commands.table import command_named
 
-    command = command_named(arguments.command)
-    if command is not None:
+    function = command_named(arguments.command)
+    if function is not None:
         from lazytui.commands.by_itself import carry_out
 
-        return carry_out(command, arguments)
+        return carry_out(function, arguments)
     from lazytui.commands import screen
 
     if arguments.command == "demo":
