@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,8 @@ class OwnCall(Call):
             cwd=Path.cwd(),
             environ=os.environ,
         )
+        if self.stderr.is_terminal:
+            self.columns = shutil.get_terminal_size().columns
         self._config: SSHConfig | None = None
 
     @contextlib.asynccontextmanager

@@ -59,7 +59,11 @@ class Call(ABC):
         stderr: where messages go.
         cwd: the folder it was given in; relative paths begin there.
         environ: the environment it was given in.
+
+    ``columns`` is the width of the terminal, where there is one.
     """
+
+    columns = 80
 
     def __init__(
         self,

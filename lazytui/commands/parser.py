@@ -37,6 +37,7 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_hosts(commands)
     _add_run(commands)
+    _add_files(commands)
     _add_tasks(commands)
     _add_groups(commands)
     commands.add_parser("attach", help="the screen of the engine, which is started if none runs")
@@ -106,6 +107,33 @@ def _add_run(commands: Commands) -> None:
     )
     run.add_argument("--tty", action="store_true", help="give the command a terminal")
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD")
+
+
+def _add_files(commands: Commands) -> None:
+    send = commands.add_parser(
+        "send",
+        help="send files and folders to hosts",
+        description="Of several paths the last is REMOTE: in it, if it is a folder there, as with "
+        "cp. Without it: in the home. What is there unchanged is not sent again; what was cut is "
+        "continued.",
+    )
+    send.add_argument("paths", nargs="+", metavar="LOCAL... [REMOTE]")
+    get = commands.add_parser(
+        "get",
+        help="get a file or a folder from hosts",
+        description="In LOCAL, if it is a folder, as with cp; by default here. From several hosts "
+        "each lands in a folder of its own: LOCAL/HOST/NAME.",
+    )
+    get.add_argument("remote", metavar="REMOTE")
+    get.add_argument("local", nargs="?", default="./", metavar="LOCAL")
+    for parser in (send, get):
+        parser.add_argument(
+            "-w", dest="where", action="append", default=[], metavar="WHERE", help="which hosts"
+        )
+        parser.add_argument(
+            "--checksum", action="store_true", help="compare contents, not size and time only"
+        )
+        parser.add_argument("--json", action="store_true", help="one object a line, as they finish")
 
 
 def _add_tasks(commands: Commands) -> None:

@@ -56,7 +56,7 @@ async def _run(call: Call, order: Order) -> int:
             if arguments.detach:
                 return await _detach(call, engine, runs, interrupted)
             show = _shown_by(call, engine, runs)
-            await _watch(call, engine, runs, show, interrupted)
+            await watch(call, engine, runs, show, interrupted)
             await show.close()
             if interrupted.is_set():
                 return common.INTERRUPTED
@@ -85,11 +85,11 @@ async def _detach(
     return common.INTERRUPTED if interrupted.is_set() else exit_code(failed, maxrc=False)
 
 
-async def _watch(
+async def watch(
     call: Call,
     engine: Engine,
     runs: Sequence[LiveRun],
-    show: _Shown,
+    show: Shown,
     interrupted: asyncio.Event,
 ) -> None:
     """Show output until all runs are over, or the user interrupted and was obeyed."""
@@ -113,7 +113,7 @@ async def _watch(
 
 
 async def _show(
-    call: Call, engine: Engine, runs: Sequence[LiveRun], show: _Shown, over: set[str]
+    call: Call, engine: Engine, runs: Sequence[LiveRun], show: Shown, over: set[str]
 ) -> None:
     """Show output until all runs are over; those that are, are added to ``over``."""
     by_id = {run.run_id: run for run in runs}
@@ -198,7 +198,7 @@ def as_json(record: RunRecord, output: bytes) -> dict[str, Any]:
     }
 
 
-class _Shown:
+class Shown:
     """Shows runs as they go on. Each way of showing has its own class."""
 
     def __init__(self, call: Call) -> None:
@@ -214,7 +214,7 @@ class _Shown:
         """All runs are over."""
 
 
-class _Live(_Shown):
+class _Live(Shown):
     """Output as it comes, whole lines, with the host in front when there are several."""
 
     def __init__(self, call: Call, returned: Returned, *, prefixed: bool) -> None:
@@ -240,7 +240,7 @@ class _Live(_Shown):
         return found
 
 
-class _Gathered(_Shown):
+class _Gathered(Shown):
     """Equal outputs together under a folded node set, when all are over."""
 
     def __init__(self, call: Call, hosts: Sequence[str]) -> None:
@@ -266,7 +266,7 @@ class _Gathered(_Shown):
         return render(gathered.groups())
 
 
-class _Json(_Shown):
+class _Json(Shown):
     """One JSON object a line, as runs finish."""
 
     def __init__(self, call: Call, returned: Returned) -> None:
@@ -297,7 +297,7 @@ def output_of(record: RunRecord) -> bytes:
         return b""
 
 
-def _shown_by(call: Call, engine: Engine, runs: Sequence[LiveRun]) -> _Shown:
+def _shown_by(call: Call, engine: Engine, runs: Sequence[LiveRun]) -> Shown:
     returned = Returned(engine, runs[0].steps)
     if call.arguments.json:
         return _Json(call, returned)

@@ -25,6 +25,10 @@ def command_named(name: str) -> Command | None:
     match name:
         case "hosts" | "list-runtimes":
             from lazytui.commands.hosts import hosts as command
+        case "send":
+            from lazytui.commands.files import send as command
+        case "get":
+            from lazytui.commands.files import get as command
         case "run":
             from lazytui.commands.run import run as command
         case "tasks":

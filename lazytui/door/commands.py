@@ -179,6 +179,8 @@ class ServedCall(Call):
             arguments, stdout, stderr, cwd=Path(hello.cwd), environ=dict(hello.environ)
         )
         self._engine = engine
+        if hello.ttys[2]:
+            self.columns = hello.size[0] or self.columns
         self._before_stderr = stdout.send_now
         self._attendant = Attendant(
             engine, self, streams if hello.ttys[0] and hello.ttys[2] else None

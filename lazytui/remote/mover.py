@@ -68,6 +68,9 @@ class Mover:
         except OSError as problem:
             raise failure(folder, problem) from None
         self.path = expand(path)
+        if not self.path.startswith(b"/"):  # so that the report names the true place
+            below = self.path[2:] if self.path.startswith(b"./") else self.path
+            self.path = posix.getcwdb().rstrip(b"/") + b"/" + below
         if self.asked[0] == b"give":
             self.path = self.path.rstrip(b"/") or b"/"
             self.entries = tree.scan(self.path)
@@ -76,7 +79,7 @@ class Mover:
     def take_tree(self, text: bytes) -> None:
         """Compare a tree with what is here, and ask for the rest."""
         name, checksum = self.asked[3], self.asked[4] == b"1"
-        taker = Taker(self.path or b".", name, tree.decode(text), checksum, sync)
+        taker = Taker(self.path, name, tree.decode(text), checksum, sync)
         wants = taker.compare()
         self.taker = taker
         say(in_pieces(b"W", wants))

@@ -116,6 +116,7 @@ class TransferExecutor:
 
     async def _ended(self, run: LiveRun, report: Report) -> StepEnd:
         """Keep the report as the step's output, and judge by it."""
+        self._transfers.over(run.run_id, report)
         spool = self._stage.spool
         size = await spool.size(run.run_id)
         spool.write(run.run_id, size, report.text.encode("utf-8", "replace"))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lazytui.core.events import EventBus
+    from lazytui.core.transfer.report import Report
 
 TELL_EVERY_S = 0.1
 LOOK_BACK_S = 3.0  # of which the rate is the mean
@@ -130,6 +131,7 @@ class Transfers:
     def __init__(self, events: EventBus) -> None:
         self._events = events
         self._now: dict[str, Progress] = {}
+        self._reports: dict[str, list[Report]] = {}
 
     def get(self, run_id: str) -> Progress | None:
         """Give the transfer of a run; None when it has none, or none any more."""
@@ -138,6 +140,16 @@ class Transfers:
     def all(self) -> list[Progress]:
         """Give all that are known, the newest last."""
         return list(self._now.values())
+
+    def reports(self, run_id: str) -> list[Report]:
+        """Give what came of the steps of a run that have moved files, while that is known."""
+        return list(self._reports.get(run_id, ()))
+
+    def over(self, run_id: str, report: Report) -> None:
+        """Keep what came of a transfer."""
+        self._reports.setdefault(run_id, []).append(report)
+        for old in list(self._reports)[:-KEPT]:
+            del self._reports[old]
 
     def meter(self, first: Progress) -> Meter:
         """Begin to count a transfer."""
