@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from lazytui.door.channel import TerminalChannel
+    from lazytui.door.typed import Turn
     from lazytui.tui.context import EngineView, Residence
     from lazytui.tui.look import Look
 
@@ -70,6 +71,10 @@ class TerminalApp(LazytuiApp):
     def on_ready(self) -> None:
         """The screen stands, and is drawn at the next turn but one."""
         self.call_after_refresh(self.call_after_refresh, self._on_shown)
+
+    def on_turn(self, message: Turn) -> None:
+        """All that was typed before this is done."""
+        message.taken()
 
     def exit(self, *words: Any, **named: Any) -> None:
         """Leave, as every app does, and say so to whoever serves the terminal."""

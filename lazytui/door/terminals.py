@@ -11,6 +11,8 @@ import asyncio
 import logging
 import os
 import signal
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lazytui.commands.parser import add_look
@@ -88,7 +90,9 @@ async def serve_terminal(
             from lazytui.tui.context import Residence
 
             residence = Residence(terminal, stop or _stop_this_process)
-            status, farewell = await _show(engine, channel, look, residence, on_shown)
+            # What the engine begins then must not remember which app it was.
+            outside = partial(copy_context().run, on_shown)
+            status, farewell = await _show(engine, channel, look, residence, outside)
         except asyncio.CancelledError:
             channel.close(OK, "the engine was stopped; what runs on the hosts goes on")
             raise

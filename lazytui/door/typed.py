@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Protocol
 
 from textual import events
 from textual._xterm_parser import BRACKETED_PASTE_END, XTermParser
+from textual.message import Message
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable
     from contextvars import Context
 
-    from textual.message import Message
-
 log = logging.getLogger(__name__)
 
-# Read at a time: the parser goes character by character, and others want the loop too.
-SLICE_BYTES = 2048
+# Read at a time. A key may keep an app busy for a millisecond, a character of a paste for one
+# microsecond; so pieces grow and shrink with the time that the last one took.
+LEAST_SLICE_BYTES, MOST_SLICE_BYTES = 16, 4096
+SLICE_S = 0.01
 # Kept for an app that is behind; what comes above that is lost, as with a full keyboard buffer.
 WAITING_BYTES = 4 * 1024 * 1024
 # A paste that has not ended after so many characters is taken for its first part.
@@ -32,11 +33,23 @@ PASTE_CHARS = 1024 * 1024
 TIMEOUT_SLACK_S = 0.002
 
 
-class Turns(Protocol):
-    """Whoever works the events off, one after the other."""
+class Turn(Message, bubble=False):
+    """Comes to the app behind the events of a piece, when it has worked them off.
 
-    def call_later(self, callback: Callable[[], object]) -> bool:
-        """Call back when all events so far are worked off; False when it ends."""
+    Args:
+        taken: to be called then.
+    """
+
+    def __init__(self, taken: Callable[[], None]) -> None:
+        super().__init__()
+        self.taken = taken
+
+
+class Turns(Protocol):
+    """The app, which works the events off, one after the other."""
+
+    def post_message(self, message: Message) -> bool:
+        """Queue a message; False when the app ends."""
 
 
 class Typed:
@@ -44,7 +57,7 @@ class Typed:
 
     Args:
         tell: is given each event.
-        turns: works them off; nothing more is read while it is far behind.
+        turns: works them off; nothing more is read meanwhile.
         loop: where the escape key alone is waited for.
         context: that of the app, in which everything here runs.
     """
@@ -61,7 +74,9 @@ class Typed:
         self._loop = loop
         self._context = context
         self._waiting = bytearray()
-        self._reading = False
+        self._slice = LEAST_SLICE_BYTES
+        self._began = 0.0
+        self._busy = False
         self._stopped = False
         self._timeout: asyncio.TimerHandle | None = None
         self._begin()
@@ -79,14 +94,14 @@ class Typed:
         if len(data) > room:
             log.warning("a terminal sends faster than it is read: %d bytes lost", len(data) - room)
         self._waiting += data[:room]
-        if not self._reading:
-            self._reading = True
-            self._loop.call_soon(self._read, context=self._context)
+        self._read_soon()
 
     def stop(self) -> bytes:
         """Tell nothing any more; gives what was not read yet."""
         self._stopped = True
         self._cancel_timeout()
+        # A cache of Textual's holds the parsers of all terminals; this one lets go of its app.
+        self._parser._gen.close()
         rest, self._waiting = bytes(self._waiting), bytearray()
         return rest
 
@@ -94,15 +109,35 @@ class Typed:
         """Begin anew after a stop."""
         self._stopped = False
         self._begin()
+        self._read_soon()
+
+    def _read_soon(self) -> None:
+        if self._waiting and not self._busy:
+            self._busy = True
+            self._loop.call_soon(self._read, context=self._context)
 
     def _read(self) -> None:
+        self._busy = False
         if self._stopped:
-            self._reading = False
             return
-        piece = bytes(self._waiting[:SLICE_BYTES])
-        del self._waiting[:SLICE_BYTES]
+        self._began = self._loop.time()
+        piece = bytes(self._waiting[: self._slice])
+        del self._waiting[: self._slice]
         self._feed(self._decode(piece))
-        self._reading = bool(self._waiting) and self._turns.call_later(self._read)
+        self._busy = self._turns.post_message(Turn(self._taken))
+
+    def _taken(self) -> None:
+        """The app has worked the piece off; others have their turn before the next one."""
+        took = self._loop.time() - self._began
+        if took < SLICE_S:
+            self._slice = min(2 * self._slice, MOST_SLICE_BYTES)
+        else:
+            self._slice = max(self._slice // 2, LEAST_SLICE_BYTES)
+        if len(self._waiting) <= LEAST_SLICE_BYTES:
+            self._busy = False
+            self._read_soon()
+        else:
+            self._loop.call_later(took, self._read, context=self._context)
 
     def _feed(self, text: str) -> None:
         self._cancel_timeout()

@@ -110,8 +110,7 @@ class Header(Widget):
         """Name the others, after a separator."""
         if not self._others:
             return []
-        named = "1 other here" if self._others == 1 else f"{self._others} others here"
-        return [Piece(" · ", "faint"), Piece(named, "people")]
+        return [Piece(" · ", "faint"), Piece(f"+{self._others} here", "people")]
 
     def _skipped(self, cells: int) -> int:
         """Count the pieces at the left that give way: tabs are needed, the name is not."""
