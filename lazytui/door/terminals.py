@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 from contextvars import copy_context
-from functools import partial
 from typing import TYPE_CHECKING
 
 from lazytui.commands.parser import add_look
@@ -91,8 +90,10 @@ async def serve_terminal(
 
             residence = Residence(terminal, stop or _stop_this_process)
             # What the engine begins then must not remember which app it was.
-            outside = partial(copy_context().run, on_shown)
-            status, farewell = await _show(engine, channel, look, residence, outside)
+            outside = copy_context()
+            status, farewell = await _show(
+                engine, channel, look, residence, lambda: outside.run(on_shown)
+            )
         except asyncio.CancelledError:
             channel.close(OK, "the engine was stopped; what runs on the hosts goes on")
             raise

@@ -132,9 +132,14 @@ class Terminal:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while not true():
+                    if self.ended and self.ended[0]:
+                        break
                     await asyncio.sleep(0.005)
+                else:
+                    return
         except TimeoutError:
-            raise AssertionError(f"{what!r} did not come; seen is\n{self.text}") from None
+            pass
+        raise AssertionError(f"{what!r} did not come; {self.ended}; seen is\n{self.text}")
 
 
 def served(engine: FakeEngine, folder: Path | None = None) -> FakeEngine:
