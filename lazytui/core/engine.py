@@ -331,6 +331,21 @@ class Engine:
         """How far the files are that are sent and got."""
         return self.runs.transfers
 
+    async def run_task(
+        self, task: RuntimeTask, hosts: Sequence[str], *, plan: Plan = AT_ONCE
+    ) -> list[RunRecord]:
+        """Run a task on hosts; returns at once, events tell the rest.
+
+        Args:
+            task: what to run.
+            hosts: aliases, one run each; with a plan for the least busy, one run for all.
+            plan: how the runs follow each other, and what they wait for.
+
+        Raises:
+            UsageError: there is nothing to run, or the plan cannot be fulfilled.
+        """
+        return [run.record for run in await self.start_runs(task, hosts, plan=plan)]
+
     async def start_runs(
         self,
         task: RuntimeTask | Step,

@@ -181,7 +181,8 @@ def load(
         reader.hosts(tables),
         reader.section(EngineSettings(), "engine", tables, environ),
     )
-    for name in tables.keys() - {"connect", "metrics", "run", "screen", "keys", "hosts", "engine"}:
+    known = {"connect", "metrics", "run", "screen", "keys", "hosts", "engine", "commands"}
+    for name in tables.keys() - known:
         reader.complain((name,), f"unknown section [{name}]")
     return settings, tuple(sorted(reader.problems, key=lambda problem: problem.line))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lazytui.core.model import RunState
+from lazytui.core.where import expand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -89,6 +90,15 @@ def fold_task(runs: Sequence[RunRecord]) -> TaskView:
         started=min((run.started for run in runs if run.started is not None), default=None),
         ended=max(ends, default=None) if state.is_final else None,
     )
+
+
+def hosts_of(runs: Iterable[RunRecord]) -> list[str]:
+    """List the hosts of runs, each once; for one that was not placed, those it may run on."""
+    names: dict[str, None] = {}
+    for run in runs:
+        waits = run.state is RunState.QUEUED and not run.placed
+        names.update(dict.fromkeys(expand(run.host) if waits else (run.host,)))
+    return list(names)
 
 
 class TaskList:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from lazytui.core.events import Event
     from lazytui.tui.context import EngineView, Residence
+    from lazytui.tui.saved import SavedCommands
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +127,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
         )
         self.keys = Keys(look.keys)
         self.set_keymap(self.keys.for_textual)
+        self._saved: SavedCommands | None = None  # once they are read
         self._key_problems: list[str] = []
         self._type_ahead = TypeAhead(self)
         for name, root in ROOTS.items():
@@ -143,6 +145,15 @@ class LazytuiApp(App[None], inherit_bindings=False):
         self.run_worker(self._follow_engine(), name="events", group="events", exit_on_error=False)
         self.set_interval(1.0, self._tick)
         self._report_keys(self.keys.problems)
+        self.run_worker(self._load_saved(), name="saved commands", exit_on_error=False)
+
+    async def _load_saved(self) -> None:
+        """Read the saved commands; it and what it needs come after the first paint."""
+        from lazytui.tui.saved import SavedCommands
+
+        if self._saved is None:
+            self._saved = SavedCommands(self.environ, self._report_keys)
+        await self._saved.load()
 
     # Facts come up
 
@@ -246,6 +257,9 @@ class LazytuiApp(App[None], inherit_bindings=False):
     def on_key(self, event: Key) -> None:
         """A key that nobody took comes back here: what it was bound to has been looked up."""
         event.prevent_default()
+        screen = self.screen
+        if self._saved is not None and isinstance(screen, EngineScreen):
+            self._saved.press(event.key, screen, self.context)
 
     # Keys that work everywhere
 
@@ -314,7 +328,26 @@ class LazytuiApp(App[None], inherit_bindings=False):
         if isinstance(self.screen, EngineScreen):
             from lazytui.tui.screens.help import HelpScreen
 
-            self.push_screen(HelpScreen(self.screen.entries()), _do)
+            saved = self._saved_entries(self.screen)
+            heading = [Entry(""), Entry("Saved commands")] if saved else []
+            self.push_screen(HelpScreen([*self.screen.entries(), *heading, *saved]), _do)
+
+    def _saved_entries(self, screen: EngineScreen) -> list[Entry]:
+        return self._saved.entries(screen, self.context) if self._saved is not None else []
+
+    async def action_custom(self) -> None:
+        """Find a saved command, and run it on what the screen is about."""
+        screen = self.screen
+        if isinstance(screen, EngineScreen):
+            from lazytui.tui.screens.palette import PaletteScreen
+
+            await self._load_saved()
+            entries = self._saved_entries(screen)
+            if entries:
+                self.push_screen(PaletteScreen(entries, {}), _do)
+            else:
+                where = "config.toml: [[commands]], or a on a task"
+                self.notify(f"No saved commands for this screen yet ({where})", markup=False)
 
     def action_palette(self) -> None:
         """Find something to do by its name."""
@@ -328,6 +361,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
             ]
             if self.residence is not None:
                 entries.append(Entry("Stop the engine", do=self._ask_to_stop_engine))
+            entries += self._saved_entries(self.screen)
             filters = {name: partial(self._filter, name) for name in ROOTS}
             self.push_screen(PaletteScreen(entries, filters), _do)
 

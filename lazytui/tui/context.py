@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lazytui.core.presence import Attached, Presence
     from lazytui.core.probes import Probe
     from lazytui.core.stops import StopReport
+    from lazytui.core.task import RuntimeTask
     from lazytui.core.where import Where
     from lazytui.tui.run_order import Draft
 
@@ -183,6 +184,11 @@ class EngineView(Protocol):
         plan: Plan = AT_ONCE,
     ) -> Sequence[RunRecord]:
         """Run a shell command on hosts; an inactive host gives a failed run with a reason."""
+
+    async def run_task(
+        self, task: RuntimeTask, hosts: Sequence[str], *, plan: Plan = AT_ONCE
+    ) -> Sequence[RunRecord]:
+        """Run a task of any steps on hosts."""
 
     async def history(self) -> Sequence[PastCommand]:
         """Give the distinct commands that were run, the newest first."""

@@ -325,6 +325,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("view-hosts", ("1",), "hosts", "Go to Hosts", "global"),
     Key("view-tasks", ("2",), "tasks", "Go to Tasks", "global"),
     Key("view-log", ("6",), "events", "Go to Events: who did what", "global"),
+    Key("custom", ("exclamation_mark",), "saved", "Run one of your saved commands", "global"),
     Key("zoom", ("z",), "zoom", "Give this panel all the room, or not", "global"),
     Key("palette", ("colon", "ctrl+p"), "commands", "Find a command by name", "global", bar=True),
     Key("keys", ("question_mark", "f1"), "keys", "These keys; enter does one", "global", bar=True),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lazytui.core.audit import AuditRecord
     from lazytui.core.history import PastCommand
     from lazytui.core.probes import Probe
+    from lazytui.core.task import RuntimeTask
     from lazytui.core.where import Where
 
 GIB = 1 << 30
@@ -182,6 +183,14 @@ class FakeEngine:
         if self.error:
             raise self.error
         return [self.add_run(host, command, publish=True) for host in hosts]
+
+    async def run_task(
+        self, task: RuntimeTask, hosts: Sequence[str], **options: object
+    ) -> list[RunRecord]:
+        self.asked.append(("run_task", task.title, tuple(hosts), options))
+        if self.error:
+            raise self.error
+        return [self.add_run(host, task.title, publish=True) for host in hosts]
 
     async def history(self) -> list[PastCommand]:
         return self.past

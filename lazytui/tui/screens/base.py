@@ -13,7 +13,7 @@ from lazytui.tui.widgets.bars import Header, KeyBar
 from lazytui.tui.widgets.entry_list import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from textual.widget import Widget
 
@@ -37,6 +37,8 @@ class EngineScreen(Screen[None]):
     """
 
     SCOPES: ClassVar[tuple[str, ...]] = ()
+    SAVED_FOR: ClassVar[str] = ""
+    """The context of the saved commands that can be used here, beside those for anywhere."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -56,6 +58,11 @@ class EngineScreen(Screen[None]):
     def target(self) -> str | None:
         """The host this screen is about, which other screens are to show too; None for none."""
         return None
+
+    @property
+    def hosts_meant(self) -> Sequence[str]:
+        """The hosts that a command given now is for: the marked ones, or the current one."""
+        return [self.target] if self.target is not None else []
 
     def rebuild(self) -> None:
         """Show the engine as it is now."""

@@ -43,6 +43,7 @@ class HostScreen(EngineScreen):
     """
 
     SCOPES: ClassVar[tuple[str, ...]] = ("host", "page", "list", "global")
+    SAVED_FOR = "hosts"
     BINDINGS = bindings("host", "page")
 
     def __init__(self, context: Context, host: str) -> None:

@@ -51,6 +51,7 @@ class HostsScreen(HostList):
     """
 
     SCOPES: ClassVar[tuple[str, ...]] = ("hosts", "tab", "list", "global")
+    SAVED_FOR = "hosts"
     BINDINGS = bindings("hosts", "tab")
     AUTO_FOCUS = "#hosts"
 
@@ -271,6 +272,11 @@ class HostsScreen(HostList):
     def _current(self) -> RuntimeView | None:
         host = self.table.current
         return self.engine.runtimes.get(host) if host is not None else None
+
+    @property
+    def hosts_meant(self) -> list[str]:
+        """The marked hosts, or the current one."""
+        return self._targets()
 
     def _targets(self) -> list[str]:
         return self.table.marked or list(self.table.targets)

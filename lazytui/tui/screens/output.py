@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lazytui.ansi import render_line
 from lazytui.core.save import save_output
 from lazytui.core.search import parse_query
+from lazytui.core.tasks import hosts_of
 from lazytui.errors import LazytuiError, UsageError
 from lazytui.text import sanitize, size_text
 from lazytui.tui.clipboard import copy
@@ -48,6 +49,7 @@ class OutputScreen(Stopping):
     """
 
     SCOPES: ClassVar[tuple[str, ...]] = ("output", "page", "text", "global")
+    SAVED_FOR = "output"
     BINDINGS = bindings("output", "text", "page")
 
     def __init__(self, context: Context, run_id: str) -> None:
@@ -78,6 +80,11 @@ class OutputScreen(Stopping):
     @property
     def _spool(self) -> Path | None:
         return Path(self._record.spool) if self._record.spool else None
+
+    @property
+    def hosts_meant(self) -> list[str]:
+        """The host of the run."""
+        return hosts_of([self.record])
 
     # --- showing -----------------------------------------------------------------------------
 

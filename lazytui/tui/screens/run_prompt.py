@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+    from lazytui.core.model import RunRecord
     from lazytui.tui.context import Context
     from lazytui.tui.messages import EngineChanged
     from lazytui.tui.screens.base import EngineScreen
@@ -266,8 +267,12 @@ async def _run(screen: EngineScreen, context: Context, order: Order) -> None:
         options["plan"] = order.plan
     records = await context.engine.run_command(order.command, order.hosts, **options)
     # Whoever went elsewhere in the meantime is not called back.
-    if not screen.is_current or not records:
-        return
+    if screen.is_current and records:
+        show_runs(screen, context, records)
+
+
+def show_runs(screen: EngineScreen, context: Context, records: Sequence[RunRecord]) -> None:
+    """Show what comes of the runs of a task that was just started."""
     # They ask for runs too, so that they cannot be imported before this module is complete.
     from lazytui.tui.screens.output import OutputScreen
     from lazytui.tui.screens.task_output import TaskOutputScreen

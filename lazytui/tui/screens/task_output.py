@@ -11,6 +11,7 @@ from lazytui.core.model import RunState
 from lazytui.core.outcome_reader import OutcomeReader
 from lazytui.core.outcomes import Kind, Outcomes
 from lazytui.core.saving import save_folder, save_gathered
+from lazytui.core.tasks import hosts_of
 from lazytui.text import sanitize
 from lazytui.tui.clipboard import copy
 from lazytui.tui.keymap import bindings
@@ -59,6 +60,7 @@ class TaskOutputScreen(Stopping):
     """
 
     SCOPES: ClassVar[tuple[str, ...]] = ("outcomes", "page", "list", "global")
+    SAVED_FOR = "output"
     BINDINGS = bindings("outcomes", "page")
 
     def __init__(self, context: Context, task_id: int) -> None:
@@ -82,6 +84,12 @@ class TaskOutputScreen(Stopping):
         yield self.merged
         yield self._status
         yield self.key_bar
+
+    @property
+    def hosts_meant(self) -> list[str]:
+        """The hosts of the group under the cursor; in the merged text, all."""
+        current = self.grouped.current if self._mode is Mode.GROUPED else None
+        return hosts_of(current.records if current else self.records)
 
     # What is seen
 
@@ -270,8 +278,7 @@ class TaskOutputScreen(Stopping):
         current = self.grouped.current if self._mode is Mode.GROUPED else None
         records = current.records if current else self.records
         if records:
-            hosts = list(dict.fromkeys(record.host for record in records))
-            ask_run(self, self.context, hosts, records[0].command)
+            ask_run(self, self.context, hosts_of(records), records[0].command)
 
     def action_copy(self) -> None:
         """Copy the hosts of this group as a node set."""

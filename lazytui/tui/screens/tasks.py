@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from lazytui.core.progress import ProgressReader
 from lazytui.core.task_filter import parse_task_filter
-from lazytui.core.tasks import TaskList
+from lazytui.core.tasks import TaskList, hosts_of
 from lazytui.errors import UsageError
 from lazytui.text import age_text, sanitize
 from lazytui.tui.keymap import bindings
@@ -54,6 +54,7 @@ class TasksScreen(Stopping):
     """
 
     SCOPES: ClassVar[tuple[str, ...]] = ("tasks", "tab", "list", "global")
+    SAVED_FOR = "tasks"
     BINDINGS = bindings("tasks", "tab")
 
     def __init__(self, context: Context) -> None:
@@ -184,6 +185,12 @@ class TasksScreen(Stopping):
     # Keys
 
     @property
+    def hosts_meant(self) -> list[str]:
+        """The hosts of the current task."""
+        task = self.table.current_task
+        return hosts_of(task.runs) if task is not None else []
+
+    @property
     def scopes(self) -> tuple[str, ...]:
         """While a filter is typed, its keys and no others."""
         return FilterBar.SCOPES if self._filter_bar.typing else super().scopes
@@ -233,7 +240,7 @@ class TasksScreen(Stopping):
     def action_rerun(self) -> None:
         """Ask to run the same again, there."""
         if task := self.table.current_task:
-            ask_run(self, self.context, task.hosts, task.command)
+            ask_run(self, self.context, hosts_of(task.runs), task.command)
 
     def action_stop(self) -> None:
         """Ask how to stop what runs of the chosen tasks."""
