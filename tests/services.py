@@ -45,7 +45,8 @@ async def service(handler: Handler, port: int = 0) -> AsyncIterator[int]:
             await handler(reader, writer)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    # Room for all clients of a test: a kernel that sends SYN cookies may lose their first bytes.
+    server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=4096)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -177,6 +177,11 @@ class Peer(asyncio.Protocol):
         self.has_exited = True
         self._close()
 
+    def hold(self) -> None:
+        """Keep the connection open for as long as this process is there: its end tells of ours."""
+        if self._transport is not None:
+            os.dup(self._transport.get_extra_info("socket").fileno())
+
     def abort(self) -> None:
         """Close the connection now."""
         if self._transport is not None:

@@ -63,7 +63,6 @@ class Server:
         self._on_stop = on_stop
         self._group = asyncio.TaskGroup()
         self._serving: dict[asyncio.Task[None], Peer] = {}
-        self._stopping: list[Peer] = []
         self._auth_sock = AuthSock(engine)
         self._ending = False
         self.somebody = asyncio.Event()
@@ -100,7 +99,7 @@ class Server:
             peer.refuse("config", f"this engine serves {self._meeting.config}")
         elif hello.kind == "stop":
             peer.welcome()
-            self._stopping.append(peer)  # it waits for the end of this process
+            peer.hold()
             log.info("pid %d asks the engine to end", hello.pid)
             self._on_stop()
         elif hello.version != self._version:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MOST = 2000  # listeners told at most
 LISTEN = b"0A"
 TERM = 15
+CONT = 18 if sys.platform == "linux" else 19
 
 
 def listeners(ports: "Optional[List[int]]") -> "List[List[Any]]":
@@ -136,6 +137,7 @@ def ports_end_session(ask: "Dict[str, Any]", payload: bytes) -> "Answer":
         return {"ended": False}
     try:
         posix.kill(pid, TERM)
+        posix.kill(pid, CONT)  # a stopped one takes the signal only then
     except OSError as problem:
         if problem.errno != errno.ESRCH:
             text = "sshd %d cannot be ended: %s" % (pid, problem.strerror)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Connect = Callable[[Stream], Awaitable[None]]
 
-BACKLOG = 1024  # clients that may knock at once, until the loop looks
+BACKLOG = 4096  # clients that may knock at once, until the loop looks
 
 
 class LocalListener:

@@ -140,6 +140,25 @@ async def test_a_host_that_pauses_is_healed(farm: SSHFarm) -> None:
             assert await say(exposure.rows[0].port, b"x") == b"X<end>"
 
 
+async def test_ports_that_the_sshd_of_a_lost_connection_keeps_are_taken_back(
+    farm: SSHFarm, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = farm.add("gpu01")
+    caplog.set_level("INFO", "lazytui")
+
+    async with engine_on(farm, settings=ALERT) as engine, service(shout) as port:
+        exposure = await engine.exposures.add(to_runtimes(port, free_port(), "gpu01"))
+        old = host.session_pids()
+        for pid in old:  # it listens on, and will not hear that the connection is over
+            os.kill(pid, signal.SIGSTOP)
+        await until_dropped(engine, exposure.id)
+        await until_on(engine, exposure.id)
+        answer = await say(exposure.rows[0].port, b"mine")
+
+    assert answer == b"MINE<end>"
+    assert f"ended sshd {old[-1]} of a lost connection" in caplog.text
+
+
 async def test_a_bastion_that_dies_is_healed(farm: SSHFarm) -> None:
     bastion = farm.add("bastion")
     farm.add("inner", jump="bastion")
