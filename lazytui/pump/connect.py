@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lazytui.rendezvous import Rendezvous
 
 WELCOME_TIMEOUT_S = 15.0
+SILENCE_S = 2.0  # after which the user is told what is waited for
 START_TIMEOUT_S = 60.0
 # What belongs to the terminal that happens to be the first: each one tells the engine its own.
 _OF_TERMINAL = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TMUX",
@@ -187,6 +188,7 @@ def _greet(engine: socket.socket, hello: bytes) -> Met:
     found: list[tuple[bytes, bytes]] = []
     try:
         engine.sendall(hello)
+        _wait_patiently(engine, pid)
         while not found:
             data = engine.recv(wire.PIECE)
             if not data:
@@ -212,6 +214,14 @@ def _greet(engine: socket.socket, hello: bytes) -> Met:
     raise RefusedError(said["why"], said["message"], said["version"], pid)
 
 
+def _wait_patiently(engine: socket.socket, pid: int) -> None:
+    """Wait for the answer of a busy engine; a user at a terminal is told about it."""
+    waiting = select.poll()
+    waiting.register(engine, select.POLLIN)
+    if not waiting.poll(SILENCE_S * 1000) and os.isatty(2):
+        print(f"lazytui: waiting for the engine (pid {pid}) ...", file=sys.stderr)  # noqa: T201
+
+
 def _open_start_lock(meeting: Rendezvous) -> int:
     try:
         umask = os.umask(0o077)
@@ -219,6 +229,12 @@ def _open_start_lock(meeting: Rendezvous) -> int:
             os.makedirs(meeting.state_dir, exist_ok=True)
         finally:
             os.umask(umask)
+        owner = os.stat(meeting.state_dir).st_uid
+        if owner != os.getuid():  # as with sudo: what we made there would be in the owner's way
+            raise PumpError(
+                f"the state folder {meeting.state_dir} belongs to another user (uid {owner}); "
+                "set HOME, or XDG_STATE_HOME, to a folder of yours"
+            )
         return os.open(meeting.starting, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise PumpError(

@@ -27,12 +27,17 @@ class OnPty:
         words: of ``python -m lazytui``.
         env: its whole environment.
         size: columns and rows.
+        program: what is run instead of ``python -m lazytui``.
     """
 
     def __init__(
-        self, words: Sequence[str], env: Mapping[str, str], size: tuple[int, int] = (80, 24)
+        self,
+        words: Sequence[str],
+        env: Mapping[str, str],
+        size: tuple[int, int] = (80, 24),
+        program: Sequence[str] = (sys.executable, "-m", "lazytui"),
     ) -> None:
-        self._words = words
+        self._words = (*program, *words)
         self._env = {"TERM": "xterm-256color", "LANG": "C.UTF-8", **env}
         self._master, self._slave = pty.openpty()
         self._grew = asyncio.Event()
@@ -42,7 +47,7 @@ class OnPty:
 
     async def __aenter__(self) -> Self:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lazytui", *self._words],
+            self._words,
             env=self._env,
             stdin=self._slave,
             stdout=self._slave,
@@ -99,10 +104,13 @@ class OnPty:
 
     async def wait_for(self, text: bytes) -> bytes:
         """Wait until the program has written something; gives all it wrote."""
-        async with asyncio.timeout(TIMEOUT_S):
-            while text not in self.seen:
-                self._grew.clear()
-                await self._grew.wait()
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while text not in self.seen:
+                    self._grew.clear()
+                    await self._grew.wait()
+        except TimeoutError:
+            raise AssertionError(f"{text!r} was never written, but {self.seen[-2000:]!r}") from None
         return self.seen
 
     async def wait_exit(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -259,6 +260,82 @@ async def test_what_a_killed_engine_left_behind_is_taken_over(farm: SSHFarm) -> 
         await leave(terminal)
 
 
+OLD_ENGINE = """\
+import sys, lazytui
+lazytui.__version__ = "0.0.1"
+from lazytui.door import process
+sys.exit(process.main())
+"""
+
+
+def start_old_engine(farm: SSHFarm) -> int:
+    """Start an engine of a version long gone; gives its pid."""
+    told, tell = os.pipe()
+    subprocess.run(
+        [sys.executable, "-c", OLD_ENGINE, "--tell", str(tell), str(farm.config)],
+        env=environment(farm),
+        pass_fds=[tell],
+        check=True,
+    )
+    os.close(tell)
+    with open(told, "rb") as answer:
+        assert answer.read() == b"ready"
+    (pid,) = engine_pids(farm.home)
+    return pid
+
+
+async def test_an_upgraded_lazytui_offers_to_restart_the_old_engine(farm: SSHFarm) -> None:
+    farm.add("gpu01")
+    old = await asyncio.to_thread(start_old_engine, farm)
+
+    async with on_pty(farm) as terminal:
+        await terminal.wait_for(f"(pid {old}) is lazytui 0.0.1; this is".encode())
+        await terminal.wait_for(b"nothing is lost")
+        terminal.type(b"y\n")
+        await terminal.wait_for(UP)
+
+        (engine,) = engine_pids(farm.home)
+        assert engine != old
+        await leave(terminal)
+
+
+async def test_the_demo_has_an_engine_of_its_own_and_ends_it(
+    isolated_home: Path, tmp_path: Path
+) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    async with OnPty(("demo", "--hosts", "2"), env) as terminal:
+        await terminal.wait_for(b"gpu01")
+        (home,) = tmp_path.glob("lazytui-demo-*/home")
+        (engine,) = engine_pids(home)
+        await leave(terminal)
+
+    assert not is_alive(engine)
+    assert not home.exists()
+    assert not (isolated_home / ".local").exists()
+
+
+async def test_it_is_entered_through_ssh_lost_and_entered_again(farm: SSHFarm) -> None:
+    farm.add("gpu01")
+    jumpbox = farm.add("jumpbox", home=farm.home)
+
+    def through_ssh() -> OnPty:
+        ssh = ("ssh", "-F", str(farm.config), "-tt", "jumpbox")
+        remote = shlex.join(["env", "LANG=C.UTF-8", sys.executable, "-m", "lazytui"])
+        return OnPty((remote,), environment(farm), (97, 31), program=ssh)
+
+    async with through_ssh() as first:
+        await first.wait_for("●".encode())
+        first.resize(60, 20)
+        (engine,) = engine_pids(farm.home)
+        jumpbox.kill_sessions()
+        await first.wait_exit()
+    async with through_ssh() as second:
+        await second.wait_for("●".encode())
+        assert engine_pids(farm.home) == [engine]
+        await leave(second)
+        assert second.modes() == second.before
+
+
 def test_a_start_that_fails_is_told_in_plain_words(farm: SSHFarm, tmp_path: Path) -> None:
     def said(**env: str) -> str:
         command = [sys.executable, "-m", "lazytui"]
@@ -286,6 +363,14 @@ def test_a_start_that_fails_is_told_in_plain_words(farm: SSHFarm, tmp_path: Path
         (open_to_all / "lazytui").mkdir(parents=True)
         (open_to_all / "lazytui").chmod(0o777)
         assert "can be written by others; run: chmod 700" in said(XDG_STATE_HOME=str(open_to_all))
+        if os.getuid() == 0:
+            (tmp_path / "theirs/lazytui").mkdir(parents=True)
+            environ = {"XDG_STATE_HOME": str(tmp_path / "theirs")}
+            folder = Path(meeting_point(environ=environ).state_dir)
+            folder.mkdir()
+            os.chown(folder, 12345, -1)
+            assert "belongs to another user (uid 12345)" in said(**environ)
+            assert list(folder.iterdir()) == []
         with small_disk(tmp_path / "full", "64k") as disk:
             (disk / "lazytui").mkdir(mode=0o700)
             fill(disk)
