@@ -160,18 +160,17 @@ class Exposures:
         """
         check(spec, self._manager.knows)
         hosts = listening_hosts(spec, await self._members(spec))
-        async with self._changing:
-            if choices is None:
-                live = await self._up(spec, hosts)
-            else:
-                live = await self._up_somewhere(spec, hosts, choices)
-            try:
-                number = await self._store.add(live.spec, self._owner)
-            except BaseException:
-                await live.close()
-                raise
-            live.spec = replace(live.spec, id=number)
-            await self._hold(live)
+        if choices is None:
+            live = await self._up(spec, hosts)
+        else:
+            live = await self._up_somewhere(spec, hosts, choices)
+        try:
+            number = await self._store.add(live.spec, self._owner)
+        except BaseException:
+            await live.close()
+            raise
+        live.spec = replace(live.spec, id=number)
+        await self._hold(live)
         await self._deeds.note(Deed.EXPOSED, title(live.spec), self._shown(number).hosts)
         return self._shown(number)
 

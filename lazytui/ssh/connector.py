@@ -17,6 +17,7 @@ from lazytui.ssh.credentials import KeyRing, agent_keys, public_data
 from lazytui.ssh.dial import ProxyProcess, Tunnel, dial, is_not_ssh, run_proxy
 from lazytui.ssh.hostkeys import HostKeyJudge
 from lazytui.ssh.limiter import StartLimiter
+from lazytui.ssh.tuning import tune
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
@@ -333,6 +334,7 @@ class Connector:
                 sock.close()
             raise
         route = (*(bastion.route if bastion else ()), options.alias)
+        tune(connection)
         return Connection(connection, route, proxy)
 
     async def _login_options(
