@@ -4,9 +4,10 @@ What it returns or raises is put into the job's folder: ``ok`` or ``error`` in a
 pickled value, or what was raised as JSON.
 """
 
+import _signal  # type: ignore[import-not-found]
+import atexit
 import os
 import pickle
-import signal
 import sys
 
 TYPE_CHECKING = False
@@ -47,25 +48,33 @@ def run(folder: "Folder", spec: "Spec") -> int:
         if os.getpid() == pid:
             keep(path, b"error\n", error_of(problem))
         finish(0)
-        return 128 + signal.SIGINT if isinstance(problem, KeyboardInterrupt) else 1
+        return 128 + _signal.SIGINT if isinstance(problem, KeyboardInterrupt) else 1
     if os.getpid() == pid:  # not in what the function forked and let return
         keep(path, b"ok\n", answer)
     return finish(0)
 
 
+def prepare() -> None:
+    """Do what can be done before it is known what is to be called."""
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+    # A lazytui that is installed here must not be hidden by the modules that came for the start.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "lazytui"]:
+        del sys.modules[name]
+
+
 def enter(spec: "Spec") -> None:
-    """Have the directory, the variables and the signals that the function expects."""
-    os.environ.clear()
-    os.environ.update({os.fsdecode(k): os.fsdecode(v) for k, v in spec.env.items()})
+    """Have the directory and the variables that the function expects."""
+    env, now = spec.env, os.environb
+    for key in [key for key in now if key not in env]:
+        del now[key]
+    for key, value in env.items():
+        if now.get(key) != value:
+            now[key] = value
     for entry in reversed(os.environ.get("PYTHONPATH", "").split(os.pathsep)):
         if entry and entry not in sys.path:
             sys.path.insert(1, entry)
     os.chdir(spec.cwd)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    # A lazytui that is installed here must not be hidden by the modules that came for the start.
-    for name in [name for name in sys.modules if name.partition(".")[0] == "lazytui"]:
-        del sys.modules[name]
 
 
 def dumped(value: "Any") -> bytes:
@@ -106,8 +115,6 @@ def finish(code: "Any") -> int:
     threading: "Any" = sys.modules.get("threading")
     if threading is not None:
         threading._shutdown()
-    import atexit
-
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -129,7 +129,7 @@ class Launch:
             self.done({"state": "started", "pid": int(rest)})
         else:
             text = rest or "the job's supervisor died at its start"
-            self.done(refused(RefusedError(word or "error", text)))
+            self.done(refused(RefusedError(word or "died", text)))
 
     def release(self) -> None:
         """Close our copy of the lock."""

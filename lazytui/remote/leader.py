@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lazytui.remote.folder import Folder
 
-    Become = Callable[["Folder", "Spec"], None]
+    Started = Tuple[int, Optional[int], int]
 
     class Spec(NamedTuple):
         """What to run: folder to run it in, its environment, umask, and whether it gets a pty."""
@@ -42,25 +42,16 @@ def fork(folder: "Folder", spec: "Spec", lock: "Optional[int]") -> int:
     reader, writer = posix.pipe()
     if posix.fork() == 0:
         try:
-            lead(folder, spec, lock, writer, shell)
+            detach((lock, writer))
+            lead(folder, writer, lambda: start(folder, spec))
         finally:
             posix._exit(1)
     posix.close(writer)
     return reader
 
 
-def lead(
-    folder: "Folder", spec: "Spec", lock: "Optional[int]", report: int, become: "Become"
-) -> None:
-    """Be the leader: start the command, say so, wait, write down how it ended.
-
-    Args:
-        folder: the job's.
-        spec: how to run it.
-        lock: what keeps the job's folder locked.
-        report: the pipe on which to tell how the start went.
-        become: turns the process that was made ready into the command; does not return.
-    """
+def detach(kept: "Tuple[Optional[int], ...]") -> None:
+    """Become a process of its own, which nothing that ends takes along; with some files only."""
     posix.setsid()
     posix.chdir("/")
     for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
@@ -70,9 +61,19 @@ def lead(
     # The agent lets the kernel reap its children; we must see ours end. A handler that does
     # nothing, as only with one the signal wakes `poll`.
     _signal.signal(_signal.SIGCHLD, lambda number, frame: None)
-    release_all_but(lock, report)
+    release_all_but(kept)
+
+
+def lead(folder: "Folder", report: int, start: "Callable[[], Started]") -> None:
+    """Be the leader: start the command, say so, wait, write down how it ended.
+
+    Args:
+        folder: the job's; its lock is ours.
+        report: the pipe on which to tell how the start went.
+        start: gives the command's output file, its terminal's other end if any, and its pid.
+    """
     try:
-        out, terminal, pid = start(folder, spec, become)
+        out, terminal, pid = start()
     except OSError as problem:
         folder.destroy()
         kind = "no-space" if problem.errno in (errno.ENOSPC, errno.EDQUOT) else "error"
@@ -88,20 +89,20 @@ def lead(
         write_end(folder, exit_code(status), posix.fstat(out).st_size)
 
 
-def release_all_but(lock: "Optional[int]", report: int) -> None:
+def release_all_but(kept: "Tuple[Optional[int], ...]") -> None:
     """Let go of everything of the agent's: the connection must be able to end without us."""
     null = posix.open("/dev/null", posix.O_RDWR)
     for fd in (0, 1, 2):
         posix.dup2(null, fd)
     for name in posix.listdir("/dev/fd"):
-        if int(name) > 2 and int(name) not in (lock, report):
+        if int(name) > 2 and int(name) not in kept:
             try:
                 posix.close(int(name))
             except OSError:
                 pass  # the one that listed the folder
 
 
-def start(folder: "Folder", spec: "Spec", become: "Become") -> "Tuple[int, Optional[int], int]":
+def start(folder: "Folder", spec: "Spec") -> "Started":
     """Start the command: gives its output file, its terminal's other end if any, and its pid.
 
     The command waits until its identity is on the disk, and ends if that never comes to be. So a
@@ -110,10 +111,7 @@ def start(folder: "Folder", spec: "Spec", become: "Become") -> "Tuple[int, Optio
     Raises:
         OSError: the identity could not be written. Nothing has run.
     """
-    # Read and write, so that opening a FIFO does not wait for a reader.
-    if folder.exists(b"alive"):
-        posix.open(folder.at(b"alive"), posix.O_RDWR | posix.O_NONBLOCK)
-    out = posix.open(folder.at(b"out"), posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND, 0o600)
+    out = open_files(folder)
     terminal, slave = posix.openpty() if spec.tty else (None, None)
     ready, tell_ready = posix.pipe()
     wait, go = posix.pipe()
@@ -122,7 +120,7 @@ def start(folder: "Folder", spec: "Spec", become: "Become") -> "Tuple[int, Optio
         posix.close(go)
         try:
             make_ready(spec, out if slave is None else slave, tell_ready, wait)
-            become(folder, spec)
+            shell(folder, spec)
         finally:
             posix._exit(126)
     posix.close(wait)
@@ -132,14 +130,7 @@ def start(folder: "Folder", spec: "Spec", become: "Become") -> "Tuple[int, Optio
     posix.read(ready, 1)
     posix.close(ready)
     try:
-        who = process.Who(
-            pid,
-            process.start_time(pid),
-            system.boot_id(),
-            posix.getpid(),
-            process.start_time(posix.getpid()),
-        )
-        folder.write(b"id", b"%d %s %s\n%d %s\n" % tuple(as_bytes(field) for field in who))
+        sign(folder, identity(pid))
     except OSError:
         posix.close(go)
         posix.waitpid(pid, 0)
@@ -147,6 +138,33 @@ def start(folder: "Folder", spec: "Spec", become: "Become") -> "Tuple[int, Optio
     posix.write(go, b"g")
     posix.close(go)
     return out, terminal, pid
+
+
+def open_files(folder: "Folder") -> int:
+    """Hold the job's FIFO, and give its output file.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    # Read and write, so that opening a FIFO does not wait for a reader.
+    if folder.exists(b"alive"):
+        posix.open(folder.at(b"alive"), posix.O_RDWR | posix.O_NONBLOCK)
+    return posix.open(folder.at(b"out"), posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND, 0o600)
+
+
+def identity(pid: int) -> "process.Who":
+    """Who a command of ours is, and who we are."""
+    born, own = process.start_time(pid), process.start_time(posix.getpid())
+    return process.Who(pid, born, system.boot_id(), posix.getpid(), own)
+
+
+def sign(folder: "Folder", who: "process.Who") -> None:
+    """Put the identity of a command into the job's folder: from now on it counts as started.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    folder.write(b"id", b"%d %s %s\n%d %s\n" % tuple(as_bytes(field) for field in who))
 
 
 def as_bytes(field: "Any") -> "Any":
@@ -172,13 +190,18 @@ def make_ready(spec: "Spec", out: int, tell_ready: int, wait: int) -> None:
         posix.dup2(out, 0)
     posix.dup2(out, 1)
     posix.dup2(out, 2)
+    default_signals()
+    posix.umask(spec.umask)
+
+
+def default_signals() -> None:
+    """Have every signal do what it does to a program that was just started."""
     for number in range(1, _signal.NSIG):
         try:
             _signal.signal(number, _signal.SIG_DFL)
         except (OSError, ValueError):
             continue  # KILL, STOP, and those of the C library
     _signal.pthread_sigmask(_signal.SIG_SETMASK, [])
-    posix.umask(spec.umask)
 
 
 def shell(folder: "Folder", spec: "Spec") -> "NoReturn":

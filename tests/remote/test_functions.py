@@ -87,6 +87,47 @@ def test_it_has_the_users_python_directory_variables_and_nothing_on_stdin(
     assert result == [str(agent.home / "work"), "1", True, "", "sent before"]
 
 
+def test_it_holds_no_file_of_ours_and_leads_a_process_group_of_its_own(agent: AgentProcess) -> None:
+    def facts() -> list[object]:
+        files = {int(fd) for fd in os.listdir("/proc/self/fd")}
+        ours = [name for name in sys.modules if name.partition(".")[0] == "lazytui"]
+        return [sorted(files)[:3], len(files), os.getpgrp() == os.getpid(), ours]
+
+    _, _, result = call(agent, facts)
+
+    # The fourth is the folder that was listed, while it was.
+    assert result == [[0, 1, 2], 4, True, []]
+
+
+def test_many_at_once_are_each_called_once(agent: AgentProcess) -> None:
+    def writes(name: str) -> str:
+        with open(name, "x"):
+            return name
+
+    jobs = [
+        begin(agent, writes, arguments={"name": f"n{number}"}, follow=None) for number in range(30)
+    ]
+    for number, job in enumerate(jobs):
+        agent.follow(job, s=number + 1)
+        assert agent.output(s=number + 1)[1]["rc"] == 0
+
+    assert sorted(path.name for path in agent.home.glob("n*")) == sorted(
+        f"n{number}" for number in range(30)
+    )
+
+
+def test_a_waiting_leader_that_is_killed_is_replaced(agent: AgentProcess) -> None:
+    call(agent, lambda: 1)
+    (nursery,) = children(agent)
+    until("a leader waits", lambda: len(children_of(nursery)) == 1)
+    (leader,) = children_of(nursery)
+
+    os.kill(leader, signal.SIGKILL)
+    until("another waits", lambda: children_of(nursery) not in ([leader], []))
+
+    assert call(agent, lambda: 2)[2] == 2
+
+
 def test_output_is_live(agent: AgentProcess) -> None:
     def waits() -> None:
         import time
@@ -300,7 +341,10 @@ def test_a_big_function_is_put_there_in_pieces(agent: AgentProcess) -> None:
 
 
 def children(agent: AgentProcess) -> list[int]:
-    pid = agent.process.pid
+    return children_of(agent.process.pid)
+
+
+def children_of(pid: int) -> list[int]:
     with open(f"/proc/{pid}/task/{pid}/children") as found:
         return [int(word) for word in found.read().split()]
 
@@ -314,7 +358,8 @@ def test_the_nursery_ends_with_its_agent_and_is_started_anew_when_it_was_killed(
 
     os.kill(nursery, signal.SIGKILL)
     until("the nursery is gone", lambda: start_time(nursery) != born)
-    agent.call("ping")
+    # A leader that waited for it ends with it; who asks at that very moment has to ask again.
+    until("functions are started", lambda: ask(agent, new_job_id(), lambda: 2)["ok"])
     assert call(agent, lambda: 2)[2] == 2
     (another,) = children(agent)
     agent.kill()

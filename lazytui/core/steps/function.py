@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lazytui.core import returns
 from lazytui.core.agent import whole
@@ -23,6 +23,7 @@ PIECE = 512 * 1024  # bytes of a function in one frame; more goes ahead in piece
 RESULT_PIECE = 256 * 1024  # the same of what it returns
 NO_RETURN = "the function ended its process without returning"
 NO_ROOM_S = 1.0
+STARTS = 3
 
 
 class FunctionWork:
@@ -55,8 +56,8 @@ class FunctionWork:
                 piece = payload[at : at + PIECE]
                 await agent.request("function_put", piece, job=run.job_id, off=at)
             payload = b""
-        answer = await agent.request(
-            "function_start",
+        answer = await _asked(
+            agent,
             payload,
             job=run.job_id,
             size=spec.size,
@@ -92,6 +93,17 @@ class FunctionWork:
             except OSError as error:
                 await self._stage.say(run, f"the result cannot be written here: {error.strerror}")
                 await asyncio.sleep(NO_ROOM_S)
+
+
+async def _asked(agent: Agent, payload: bytes, **fields: Any) -> Header:
+    """Ask for the start, again if what waits there for functions was killed at that moment."""
+    for _ in range(STARTS - 1):
+        try:
+            return await agent.request("function_start", payload, **fields)
+        except AgentError as error:
+            if error.kind != "died":
+                raise
+    return await agent.request("function_start", payload, **fields)
 
 
 async def _result(run: LiveRun, agent: Agent, end: Header) -> bytes:
