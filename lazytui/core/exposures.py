@@ -14,7 +14,7 @@ from lazytui.core.exposure_check import check, check_port, listening_hosts
 from lazytui.core.exposure_live import LiveExposure
 from lazytui.core.exposure_model import Direction, Exposure, ExposureState
 from lazytui.core.exposure_ports import free_ports, suggestions
-from lazytui.core.exposure_store import ExposureStore
+from lazytui.core.exposure_store import ExposureRecord, ExposureStore
 from lazytui.core.exposure_test import test_exposure
 from lazytui.core.owner import owner_alive
 from lazytui.errors import (
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from lazytui.core.deeds import Deeds
     from lazytui.core.events import EventBus
     from lazytui.core.exposure_model import ExposureSpec, Suggestion, TestResult
-    from lazytui.core.exposure_store import ExposureRecord
     from lazytui.core.groups import Groups
     from lazytui.core.journal import Journal
     from lazytui.core.manager import RuntimeManager
@@ -78,7 +77,8 @@ class Exposures:
         self._live: dict[int, LiveExposure] = {}
         self._records: dict[int, ExposureRecord] = {}
         self._noted: dict[int, tuple[ExposureState, str]] = {}
-        self._to_note = asyncio.Event()
+        self._to_note: set[int] = set()
+        self._has_news = asyncio.Event()
         self._traffic: set[int] = set()
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -357,9 +357,9 @@ class Exposures:
         if live.spec.group and self._following is None:
             self._following = self._spawn(self._follow_groups(), "members of exposures")
         self._state_changed(live)
+        self._records[live.spec.id] = ExposureRecord(live.spec, self._owner)
         if live.sessions:
             await self._store.note_sessions(live.spec.id, live.sessions)
-        await self.load()
 
     async def _restore(self, number: int) -> None:
         record = await self._claimed(number)
@@ -405,7 +405,8 @@ class Exposures:
     def _state_changed(self, live: LiveExposure) -> None:
         if live.spec.id:
             self._events.publish(ExposureChanged(live.spec.id))
-            self._to_note.set()
+            self._to_note.add(live.spec.id)
+            self._has_news.set()
 
     def _traffic_flowed(self, live: LiveExposure) -> None:
         if not self._traffic:
@@ -425,15 +426,16 @@ class Exposures:
     async def _keep_noting(self) -> None:
         """Note states in the journal, for who looks from another process."""
         while True:
-            await self._to_note.wait()
-            self._to_note.clear()
-            for number, live in list(self._live.items()):
-                shown = live.snapshot()
+            await self._has_news.wait()
+            self._has_news.clear()
+            changed, self._to_note = self._to_note, set()
+            for number in changed & self._live.keys():
+                shown = self._live[number].snapshot()
                 news = (shown.state, shown.reason)
                 if self._noted.get(number) != news:
+                    self._noted[number] = news
                     with contextlib.suppress(JournalError):  # a full disk; the screen knows it
                         await self._store.note_state(number, *news)
-                        self._noted[number] = news
 
     # -- tasks
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 BULK = 96 * MIB
+RELAYED = 4 * MIB  # to each of 16
 ROUNDS = 5
 
 # Told by the first byte what a client wants: to get bytes, to give some, or echoes.
@@ -183,6 +184,17 @@ def ssh(farm: SSHFarm, host: str, *words: str, port: int) -> Iterator[None]:
         process.wait()
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, all different, below those that clients get."""
+    found: list[int] = []
+    for port in range(12000, 32000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("too few free ports")
+
+
 def connect(port: int) -> socket.socket:
     """A client."""
     sock = socket.create_connection(("127.0.0.1", port))
@@ -230,9 +242,9 @@ def ping(port: int) -> float:
     return statistics.median(times)
 
 
-def many(port: int, count: int) -> float:
-    """Seconds until many clients at once have each got an equal part of the bulk."""
-    part = BULK // count
+def many(port: int, count: int, size: int = BULK) -> float:
+    """Seconds until many clients at once have each got an equal part of so many bytes."""
+    part = size // count
     begin = time.perf_counter()
 
     def client() -> None:
@@ -317,9 +329,8 @@ def relay(farm: SSHFarm) -> None:
     targets = [host.name for host in farm.add_many("t", 16)]
     holder = Holder(farm)
     with service() as there, contextlib.ExitStack() as stack:
-        ours = [free_port() for _ in targets]
-        middle = [free_port() for _ in targets]
-        chained = [free_port() for _ in targets]
+        ports = free_ports(3 * len(targets))
+        ours, middle, chained = ports[::3], ports[1::3], ports[2::3]
         holder.ask("detect")
         holder.expose(
             *(
@@ -335,7 +346,7 @@ def relay(farm: SSHFarm) -> None:
 
         def all_at_once(ports: list[int]) -> float:
             begin = time.perf_counter()
-            threads = [threading.Thread(target=many, args=(port, 16)) for port in ports]
+            threads = [threading.Thread(target=many, args=(port, 2, RELAYED)) for port in ports]
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -348,7 +359,7 @@ def relay(farm: SSHFarm) -> None:
         )
         print("\nrelay to 16 runtimes, sum")
         for name, value in medians.items():
-            print(f"  {name:28} {BULK / MIB / value * 1.0:8.0f} MiB/s")
+            print(f"  {name:28} {16 * RELAYED / MIB / value:8.0f} MiB/s")
         print(f"  ratio {medians['ssh -L | ssh -R'] / medians['lazytui']:.2f}x (reach >= 1.0x)")
     holder.close()
 
@@ -360,7 +371,10 @@ def setup(farm: SSHFarm) -> None:
     holder = Holder(farm)
     with service() as there:
         print(f"\ndetect 64 hosts: {holder.ask('detect'):.2f} s")
-        specs = [("manager->runtimes", there, free_port(), "", [target]) for target in targets]
+        specs = [
+            ("manager->runtimes", there, port, "", [target])
+            for port, target in zip(free_ports(len(targets)), targets, strict=True)
+        ]
         print(f"one listener on each of 64 runtimes: {holder.expose(*specs):.2f} s (reach <= 1 s)")
     holder.close()
 
@@ -372,10 +386,10 @@ def storm(farm: SSHFarm) -> None:
     with service() as there:
         holder.ask("detect")
         specs = []
-        for k in range(500):
+        for k, port in enumerate(free_ports(500)):
             name = hosts[k % 50].name
-            near = ("runtime->manager", there, free_port(), name, [])
-            far = ("manager->runtimes", there, free_port(), "", [name])
+            near = ("runtime->manager", there, port, name, [])
+            far = ("manager->runtimes", there, port, "", [name])
             specs.append(near if k % 2 else far)
         print(f"\n500 exposures on 50 runtimes: set up in {holder.expose(*specs):.2f} s")
         print(f"  engine: {holder.rss_mib():.0f} MiB, {holder.files()} files")
