@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, List, Optional
 
 LIST_BYTES = 1 << 30
-READ = 1 << 18
+READ = 1 << 16  # more would be mapped and cleared anew for each read
 
 
 class Mover:

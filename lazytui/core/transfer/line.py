@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lazytui.ssh.connection import Channel, Connection
 
-SLICE = 1 << 16  # bytes handed to the channel at once: more would wait in our memory
+SLICE = 1 << 15  # bytes handed to the channel at once: one packet, so that nothing is cut
 HIGH, LOW = 4 << 20, 1 << 20  # bytes from the host that wait for us until it is held
 NOISE = 1 << 16  # bytes that a login script may print first
 

@@ -101,7 +101,7 @@ class Window:
             self.reads += 1
             found = asyncio.ensure_future(asyncio.to_thread(self._source.block, number))
             self._kept[number] = found
-            for old in sorted(self._kept)[: -self._length]:
+            for old in sorted(self._kept)[: -self._length - 1]:  # one of them was read ahead
                 del self._kept[old]
         return found
 
