@@ -179,8 +179,9 @@ class Typed:
 
     def _tick(self) -> None:
         self._timeout = None
-        self._pass_on(self._parser.tick())
-        self._await_timeout()
+        if not self._waiting:  # else something follows, and is only not read yet
+            self._pass_on(self._parser.tick())
+            self._await_timeout()
 
     def _cancel_timeout(self) -> None:
         if self._timeout is not None:

@@ -146,6 +146,21 @@ async def test_keys_cut_anywhere_arrive_whole():
         await terminal.until("g–üX主")
 
 
+async def test_keys_that_an_app_is_slow_to_take_are_not_torn(apps):
+    async with attached(served(lab()), Terminal()) as terminal:
+        terminal.type("/")
+        await terminal.until("gpu>")
+        on_event = apps[0].on_event
+
+        async def slow(event: object) -> None:
+            await asyncio.sleep(0.01)
+            await on_event(event)
+
+        apps[0].on_event = slow
+        terminal.type("ab", *["\x1b[D", "\x1b[C"] * 20, "c")
+        await terminal.until("abc")
+
+
 async def test_escape_alone_is_told_by_what_does_not_follow():
     async with attached(served(lab()), Terminal()) as terminal:
         terminal.type("/gpu01")
