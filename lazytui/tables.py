@@ -78,6 +78,7 @@ def print_lines(host: str, lines: Iterable[bytes]) -> None:
     for line in lines:
         text = line.decode("utf-8", "replace")
         say(prefix + (sanitize(text) if is_terminal else text.rstrip("\r")))
+    sys.stdout.flush()  # in a pipe, too, somebody wants to see it as it arrives
 
 
 def say(line: str) -> None:
