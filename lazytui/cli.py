@@ -55,6 +55,10 @@ def _carry_out(arguments: argparse.Namespace) -> int:
 
     if arguments.command == "demo":
         return screen.demo(arguments)
+    if arguments.command == "shell":
+        from lazytui.pump import shell
+
+        return shell.go(arguments.host, arguments.ssh_config, version=__version__)
     if arguments.in_process:
         return screen.screen(arguments)
     wanted = front.Wanted(arguments.command, arguments.ssh_config, screen.look_words(arguments))

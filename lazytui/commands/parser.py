@@ -42,6 +42,9 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
     _add_groups(commands)
     commands.add_parser("attach", help="the screen of the engine, which is started if none runs")
     commands.add_parser("stop-engine", help="end the engine; jobs go on at their hosts")
+    shell = commands.add_parser("shell", help="a shell on a host, on this terminal")
+    shell.add_argument("host", metavar="HOST")
+    commands.add_parser("reach").add_argument("where", nargs=1, metavar="HOST")
     demo = commands.add_parser("demo", help="pretend hosts, no network: look around")
     demo.add_argument("--hosts", type=int, default=8, metavar="N", help="how many (8)")
     demo.add_argument(

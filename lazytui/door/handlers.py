@@ -21,7 +21,7 @@ Handler = Callable[["Engine", "Peer"], Awaitable[int]]
 
 def handlers() -> dict[str, Handler]:
     """Give the handler of each kind of client."""
-    return {"screen": screen, "command": command}
+    return {"screen": screen, "command": command, "shell": shell}
 
 
 async def screen(engine: Engine, peer: Peer) -> int:
@@ -39,3 +39,10 @@ async def command(engine: Engine, peer: Peer) -> int:
     from lazytui.door.commands import serve_command
 
     return await serve_command(engine, peer.hello, streams)
+
+
+async def shell(engine: Engine, peer: Peer) -> int:
+    """Open a shell on a host."""
+    from lazytui.door.passthrough import serve_shell
+
+    return await serve_shell(engine, SocketTerminal(peer), peer.hello)

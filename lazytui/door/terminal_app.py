@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from lazytui.door.driver import ChannelDriver
+from lazytui.door.passthrough import hand_over
 from lazytui.tui.app import LazytuiApp
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from lazytui.door.channel import TerminalChannel
     from lazytui.door.typed import Turn
+    from lazytui.program import Ended, Program
     from lazytui.tui.context import EngineView, Residence
     from lazytui.tui.look import Look
 
@@ -67,6 +69,10 @@ class TerminalApp(LazytuiApp):
         if not isinstance(driver, ChannelDriver):
             raise TypeError("the app does not run")
         return driver
+
+    async def hand_over(self, program: Program) -> Ended:
+        """Let a program have the terminal until it ends."""
+        return await hand_over(self.driver, program)
 
     def on_ready(self) -> None:
         """The screen stands, and is drawn at the next turn but one."""

@@ -40,8 +40,8 @@ def answered(words: Sequence[str], *, version: str) -> int | None:
     meeting = meeting_point(ssh_config)
     starting = rest[0] in STARTING and "--foreground" not in rest
     try:
-        met = _meet(meeting, rest, version, starting=starting)
-        return None if met is None else _relayed(met)
+        met = meet_for(meeting, rest, version, starting=starting)
+        return None if met is None else relayed(met)
     except PumpError as error:
         _say(f"{error}; answered without the engine")
         return None
@@ -63,14 +63,26 @@ def _split(words: Sequence[str]) -> tuple[str | None, list[str]] | None:
     return ssh_config, rest
 
 
-def _meet(meeting: Rendezvous, words: list[str], version: str, *, starting: bool) -> Met | None:
+def meet_for(meeting: Rendezvous, words: list[str], version: str, *, starting: bool) -> Met | None:
+    """Greet the engine with a command line; None when none runs.
+
+    Args:
+        meeting: where it is.
+        words: the command line.
+        version: of this lazytui.
+        starting: start it if none runs.
+
+    Raises:
+        PumpError: it cannot be reached or started, or does not serve this client.
+    """
     from lazytui.pump.connect import meet, meet_or_start
 
     hello = greeting.hello("command", words, version=version, config=meeting.config)
     return meet_or_start(meeting, hello) if starting else meet(meeting, hello)
 
 
-def _relayed(met: Met) -> int:
+def relayed(met: Met) -> int:
+    """Carry bytes until the command line is over; gives its exit code."""
     from lazytui.pump.relay import Relay
 
     with met.engine:

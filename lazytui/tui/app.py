@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
     from lazytui.core.events import Event
+    from lazytui.program import Ended, Program
     from lazytui.tui.context import EngineView, Residence
     from lazytui.tui.saved import SavedCommands
 
@@ -214,6 +215,12 @@ class LazytuiApp(App[None], inherit_bindings=False):
             if problem not in self._key_problems:
                 self._key_problems.append(problem)
                 self.notify(sanitize(problem), severity="warning", timeout=15, markup=False)
+
+    async def hand_over(self, program: Program) -> Ended:
+        """Let a program have the terminal until it ends; the screen is then back as it was."""
+        from lazytui.tui.own_terminal import hand_over
+
+        return await hand_over(self, program)
 
     # Passing words
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lazytui.core.stops import StopReport
     from lazytui.core.task import RuntimeTask
     from lazytui.core.where import Where
+    from lazytui.program import Program
     from lazytui.tui.run_order import Draft
 
 
@@ -189,6 +190,9 @@ class EngineView(Protocol):
         self, task: RuntimeTask, hosts: Sequence[str], *, plan: Plan = AT_ONCE
     ) -> Sequence[RunRecord]:
         """Run a task of any steps on hosts."""
+
+    async def open_shell(self, host: str, *, term: str, size: tuple[int, int]) -> Program:
+        """Open a shell on a host, for a terminal."""
 
     async def history(self) -> Sequence[PastCommand]:
         """Give the distinct commands that were run, the newest first."""

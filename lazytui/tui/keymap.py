@@ -99,6 +99,7 @@ SCOPE_TITLES = {
 KEYMAP: tuple[Key, ...] = (
     # Hosts
     Key("run", ("r",), "run", "Run a command on the marked hosts, or this one", "hosts", bar=True),
+    Key("shell", ("s",), "shell", "Open a shell on this host", "hosts", bar=True),
     Key("logs", ("l",), "output", "Output of the last run on this host", "hosts", bar=True),
     Key(
         "refresh", ("R",), "try now", "Try the marked hosts, or this one, again", "hosts", bar=True
@@ -159,6 +160,7 @@ KEYMAP: tuple[Key, ...] = (
         bar=True,
     ),
     Key("run", ("r",), "run", "Run a command on this host", "host", bar=True),
+    Key("shell", ("s",), "shell", "Open a shell on this host", "host", bar=True),
     Key("logs", ("l", "enter"), "output", "Output of this run, or of the last", "host", bar=True),
     Key("refresh", ("R",), "try now", "Try this host again now", "host", bar=True),
     Key("copy", ("y",), "copy ssh line", "Copy the command that connects", "host", bar=True),

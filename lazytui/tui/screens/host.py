@@ -132,7 +132,7 @@ class HostScreen(EngineScreen):
         if not self.is_mounted:
             return True
         match action:
-            case "run" | "refresh":
+            case "run" | "refresh" | "shell":
                 return self._runtime is not None
             case "logs":
                 return self._run_here() is not None
@@ -183,6 +183,12 @@ class HostScreen(EngineScreen):
     def action_run(self) -> None:
         """Ask for a command for this host."""
         ask_run(self, self.context, [self.host])
+
+    def action_shell(self) -> None:
+        """Open a shell on the host."""
+        from lazytui.tui.shell import ask_shell
+
+        ask_shell(self, self.host)
 
     def action_refresh(self) -> None:
         """Try the host again now."""

@@ -289,6 +289,8 @@ class HostsScreen(HostList):
         match action:
             case "run" | "refresh" | "mark" | "mark_all" | "mark_range" | "open" | "sort":
                 return current is not None
+            case "shell":
+                return self.target is not None
             case "sort_reverse" | "find":
                 return bool(self.engine.runtimes)
             case "fold_open":
@@ -424,6 +426,13 @@ class HostsScreen(HostList):
         from lazytui.tui.screens.run_prompt import ask_run
 
         ask_run(self, self.context, self._targets(), shown=shown, label=label)
+
+    def action_shell(self) -> None:
+        """Open a shell on the current host."""
+        if host := self.target:
+            from lazytui.tui.shell import ask_shell
+
+            ask_shell(self, host)
 
     def action_logs(self) -> None:
         """Show the output of the last run on the current host."""
