@@ -42,6 +42,8 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
     _add_groups(commands)
     commands.add_parser("attach", help="the screen of the engine, which is started if none runs")
     commands.add_parser("stop-engine", help="end the engine; jobs go on at their hosts")
+    doctor = commands.add_parser("doctor", help="what runs, what is wrong, what to do")
+    doctor.add_argument("--json", action="store_true", help="a list of objects")
     shell = commands.add_parser("shell", help="a shell on a host, on this terminal")
     shell.add_argument("host", metavar="HOST")
     commands.add_parser("reach").add_argument("where", nargs=1, metavar="HOST")

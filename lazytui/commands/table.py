@@ -45,6 +45,8 @@ def command_named(name: str) -> Command | None:
             from lazytui.commands.ports import unexpose as command
         case "ports":
             from lazytui.commands.ports import ports as command
+        case "doctor":
+            from lazytui.commands.doctor import doctor as command
         case "reach":
             from lazytui.commands.reach import reach as command
         case _:
