@@ -200,6 +200,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("rerun", ("r",), "again", "Run it again on this host", "output", bar=True),
     Key("save", ("S",), "save", "Save the output to a file", "output", bar=True),
     Key("copy", ("y",), "copy", "Copy lines to the clipboard", "output", bar=True),
+    Key("editor", ("e",), "pager", "Read the raw output in $PAGER", "output"),
     Key("mark-line", ("M",), "mark", "Draw a line under what is there now", "output", bar=True),
     Key(
         "progress",
@@ -254,6 +255,7 @@ KEYMAP: tuple[Key, ...] = (
         "prompt",
         bar=True,
     ),
+    Key("edit", ("f4",), "edit", "Edit the command in $EDITOR", "prompt"),
     Key("older", ("up",), "before", "The command before; elsewhere the field above", "prompt"),
     Key("newer", ("down",), "after", "The command after; elsewhere the field below", "prompt"),
     Key("option-previous", ("left",), "option before", "Choose the option before", "prompt"),

@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.sshd import SSHFarm
     from tests.tmux import Tmux
@@ -116,3 +117,58 @@ def test_a_shell_on_a_host_that_is_down_says_why(
 
     terminal.wait_for("lazytui: dead: refused")
     assert terminal.wait_exit() == 3
+
+
+@pytest.mark.parametrize("way", [(), ("--in-process",)], ids=["engine", "in one process"])
+def test_a_command_is_edited_and_its_output_read_with_the_users_own_programs(
+    farm: SSHFarm, tmux_factory: Callable[..., Tmux], tmp_path: Path, way: tuple[str, ...]
+) -> None:
+    farm.add("gpu01")
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho "editing: $(cat "$1")"; read x; echo "$x" >"$1"\n')
+    pager = tmp_path / "pager"
+    pager.write_text('#!/bin/sh\necho "reading: $(cat "$1")"; read x\n')
+    for program in (editor, pager):
+        program.chmod(0o755)
+    environ = {**farm.env(), "EDITOR": str(editor), "PAGER": str(pager)}
+    terminal = tmux_factory((80, 24), environ)
+    terminal.start([sys.executable, "-m", "lazytui", *way])
+    terminal.wait_for(re.compile(r"gpu01 +● up"))
+    terminal.send("r")
+    terminal.wait_for("Command")
+    terminal.type("uptime")
+    terminal.wait_for("uptime")
+
+    terminal.send("F4")
+    terminal.wait_for("editing: uptime")
+    terminal.type("echo made-$((20+2))")
+    terminal.send("Enter")
+    terminal.wait_for("echo made-$((20+2))")
+    terminal.wait_gone("editing")
+    terminal.send("Enter")
+    terminal.wait_for("made-22")
+    terminal.send("e")
+    terminal.wait_for("reading: made-22")
+    terminal.send("Enter")
+
+    terminal.wait_gone("reading")
+    terminal.wait_for("made-22")
+    terminal.send("C-q")
+    assert terminal.wait_exit() == 0
+
+
+def test_an_editor_that_is_not_there_is_told_and_the_command_is_kept(
+    farm: SSHFarm, tmux_factory: Callable[..., Tmux]
+) -> None:
+    farm.add("gpu01")
+    terminal = tmux_factory((100, 30), {**farm.env(), "EDITOR": "no-such-editor"})
+    terminal.start([sys.executable, "-m", "lazytui"])
+    terminal.wait_for(re.compile(r"gpu01 +● up"))
+    terminal.send("r")
+    terminal.wait_for("Command")
+    terminal.type("uptime")
+
+    terminal.send("F4")
+
+    screen = terminal.wait_for("$EDITOR is no-such-editor")
+    assert any("uptime" in row for row in screen)

@@ -250,6 +250,13 @@ class OutputScreen(Stopping):
 
     # --- taking it along ---------------------------------------------------------------------
 
+    def action_editor(self) -> None:
+        """Open the raw output in the user's pager."""
+        from lazytui.tui.editing import read_in_pager
+
+        if (spool := self._spool) is not None and spool.is_file():
+            read_in_pager(self.app, spool)
+
     def action_save(self) -> None:
         """Ask how and where to save."""
         found = self.log_view.found

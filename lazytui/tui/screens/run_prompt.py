@@ -184,6 +184,13 @@ class RunPrompt(Sheet[Order]):
         """Search the history."""
         self._form.search()
 
+    def action_edit(self) -> None:
+        """Edit the command in the user's editor, where it can have several lines."""
+        from lazytui.tui.editing import edit_text
+
+        if not self._form.searching:
+            edit_text(self.app, self._form.draft.real_command, self._form.put)
+
     def action_older(self) -> None:
         """The command before; on another field, the field above."""
         if self.focused is self._form.command:
