@@ -255,7 +255,7 @@ KEYMAP: tuple[Key, ...] = (
         "prompt",
         bar=True,
     ),
-    Key("edit", ("f4",), "edit", "Edit the command in $EDITOR", "prompt"),
+    Key("edit", ("ctrl+o", "f4"), "edit", "Edit the command in $EDITOR", "prompt"),
     Key("older", ("up",), "before", "The command before; elsewhere the field above", "prompt"),
     Key("newer", ("down",), "after", "The command after; elsewhere the field below", "prompt"),
     Key("option-previous", ("left",), "option before", "Choose the option before", "prompt"),
