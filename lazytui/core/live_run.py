@@ -34,6 +34,7 @@ class OutputStream:
     def __init__(self, run: LiveRun, agent: Agent, spool: SpoolWriter, credit_bytes: int) -> None:
         self._run_id = run.run_id
         self._base = run.base
+        self.reached = run.followed_from  # what of the spool is here, or on its way to the disk
         self._owed = 0  # bytes in the spool that the host has no new credit for yet
         self._step = credit_bytes // 4
         self._agent = agent
@@ -44,6 +45,7 @@ class OutputStream:
     def output(self, offset: int, data: bytes) -> None:
         try:
             self._spool.write(self._run_id, self._base + offset, data)
+            self.reached = self._base + offset + len(data)
         except SpoolError as error:
             # The host sent something else than what was asked for: ask again from the spool's end.
             log.warning("%s", error)
@@ -120,8 +122,10 @@ class LiveRun:
         self.step = 0
         self.pid: int | None = None  # of the step on the host, where that said it
         self.confirmed = False  # the host has said that it started this step
+        self.spooled: int | None = None  # length of the spool, while that is known for sure
         self.base = 0  # where in the spool the output of this step begins
         self.followed_from = 0  # length of the spool when its output was last asked for
+        self.reached = 0  # the same when the end of its job was told
         self.stopping = ""  # the signal that was asked for
         self.timed_out = False  # signalled because its time was over
         self.unwanted = ""  # why it shall not be started any more

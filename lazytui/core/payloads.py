@@ -33,6 +33,12 @@ class Payloads:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def has(self, steps: Iterable[Step]) -> bool:
+        """Whether all functions among some steps are kept. Quick enough for the event loop."""
+        return all(
+            self._path(step.digest).exists() for step in steps if isinstance(step, FunctionSpec)
+        )
+
     def keep(self, steps: Iterable[Step]) -> None:
         """Keep what the functions among some steps are made of.
 

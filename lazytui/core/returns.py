@@ -7,6 +7,7 @@ or what was raised as JSON. Nothing is unpickled before somebody asks for the va
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lazytui.core.step import Step
 
 SUFFIX = ".returns"
+SMALL = 16384  # bytes that are read on the event loop
 _OK = b"ok\n"
 _ERROR = b"error\n"
 
@@ -123,6 +125,16 @@ async def values(record: RunRecord, steps: Sequence[Step], *, trusted: bool = Fa
         for index, step in enumerate(steps)
         if isinstance(step, FunctionSpec)
     ]
-    return [
-        await asyncio.to_thread(value, path, host=record.host, trusted=trusted) for path in paths
-    ]
+    found = []
+    for path in paths:
+        read = functools.partial(value, path, host=record.host, trusted=trusted)
+        # A thread costs more than a few kilobytes do.
+        found.append(read() if _is_small(path) else await asyncio.to_thread(read))
+    return found
+
+
+def _is_small(path: Path) -> bool:
+    try:
+        return path.stat().st_size <= SMALL
+    except OSError:
+        return True  # to be told by whoever reads it

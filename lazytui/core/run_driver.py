@@ -121,7 +121,7 @@ class RunDriver:
 
     async def _next_step(self, run: LiveRun, end: StepEnd) -> None:
         """Go on to the next step; its output follows in the same spool."""
-        run.base = await self._stage.spool.size(run.run_id)
+        run.base = run.spooled = await self._stage.spool.size(run.run_id)
         run.step += 1
         run.confirmed = False
         run.interrupt = None

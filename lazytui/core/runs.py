@@ -20,7 +20,7 @@ from lazytui.core.payloads import Payloads
 from lazytui.core.plan import Plan
 from lazytui.core.run_driver import RunDriver
 from lazytui.core.run_stop import SIGNALS, stop_foreign, stop_live
-from lazytui.core.step import HOME, FunctionSpec, Place, is_empty
+from lazytui.core.step import HOME, Place, is_empty
 from lazytui.core.steps.executors import executors
 from lazytui.core.steps.stage import Stage
 from lazytui.core.task import RuntimeTask, apart
@@ -207,7 +207,7 @@ class Runs:
         if plan.least_busy:
             plan, hosts = replace(plan, among=tuple(hosts)), [fold(hosts)]
             places = {hosts[0]: places[plan.among[0]]} if places else None
-        if any(isinstance(step, FunctionSpec) for step in task.steps):
+        if not self.payloads.has(task.steps):
             await asyncio.to_thread(self.payloads.keep, task.steps)
         task = apart(task, hosts)
         first, *others = (step.to_step() for step in task.steps)
@@ -235,10 +235,14 @@ class Runs:
         ]
         turns = Turns(plan, records) if plan.has_turns else None
         at = places or {}
-        return [
-            self._begin(self._live_run(record, task, plan, turns, at.get(record.host, HOME), index))
-            for index, record in enumerate(records)
-        ]
+        runs = []
+        for index, record in enumerate(records):
+            place = at.get(record.host, HOME)
+            run = self._live_run(record, task, plan, turns, place, index)
+            self._spool.begin(run.run_id)
+            run.spooled = 0
+            runs.append(self._begin(run))
+        return runs
 
     async def adopt(self, is_alive: Callable[[str], bool]) -> list[LiveRun]:
         """Take over the runs whose owner is dead, and drive them on.

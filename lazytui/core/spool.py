@@ -102,6 +102,11 @@ class SpoolWriter:
         """Give the path of a run's spool."""
         return self._folder / f"{run_id}.log"
 
+    def begin(self, run_id: str) -> None:
+        """Say that a run was made just now, so that its spool is known to be empty."""
+        with self._changed:
+            self._spools.setdefault(run_id, _Spool(0, 0))
+
     async def size(self, run_id: str) -> int:
         """Write what is queued for a run, then give the length of its spool in bytes.
 
@@ -123,7 +128,7 @@ class SpoolWriter:
         """Queue output of a run; never blocks.
 
         Args:
-            run_id: the run; :meth:`size` was asked for it before.
+            run_id: the run; :meth:`begin` was called for it, or :meth:`size` was asked, before.
             offset: where in the spool the data belongs. What is there already is skipped.
             data: the output.
 

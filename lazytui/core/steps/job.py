@@ -84,7 +84,8 @@ class JobExecutor:
     async def _follow(self, run: LiveRun, agent: Agent) -> Header:
         """Start or join the job, and stay until it is over."""
         credit = self._stage.settings.credit_bytes
-        run.followed_from = await self._stage.spool.size(run.run_id)
+        known, run.spooled = run.spooled, None
+        run.followed_from = await self._stage.spool.size(run.run_id) if known is None else known
         stream = run.stream = OutputStream(run, agent, self._stage.spool, credit)
         follow: dict[str, Any] = {
             "s": stream.number,
@@ -103,7 +104,9 @@ class JobExecutor:
                 if run.record.reason:
                     await self._stage.update(run, reason="")
             run.settled.set()
-            return await stream.wait()
+            end = await stream.wait()
+            run.reached = stream.reached
+            return end
         finally:
             stream.close()
             run.stream = None
@@ -126,9 +129,8 @@ class JobExecutor:
 
     async def _exited(self, run: LiveRun, agent: Agent, end: Header) -> StepEnd | None:
         """Judge by the exit status; None when output is missing that the host still has."""
-        size = await self._stage.spool.size(run.run_id)
-        missing = run.base + int(end.get("size", 0)) - size
-        if missing > 0 and size != run.followed_from:
+        missing = run.base + int(end.get("size", 0)) - run.reached
+        if missing > 0 and run.reached != run.followed_from:
             return None  # something did not arrive: read on from where the spool ends
         note = "the host's disk was full: output may be cut" if end.get("disk_full") else ""
         if missing > 0:  # asked for again, and nothing came
