@@ -22,6 +22,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "metrics": ("metrics",),
         "checks": ("checks",),
+        "listing": ("listing",),
         "ports": ("ports",),
         "jobs": ("process", "folder", "leader", "launch", "stream", "jobs"),
         "functions": ("functions",),
@@ -45,6 +46,7 @@ PART_OF_OP: Mapping[str, str | None] = MappingProxyType(
         "ports_free": "checks",
         "which": "checks",
         "probe": "checks",
+        "folder": "listing",
         "ports_listening": "ports",
         "ports_session": "ports",
         "ports_end_session": "ports",

@@ -18,6 +18,7 @@ from lazytui.core.audit import AuditRecord, Deed
 from lazytui.core.deeds import Deeds, acting_from, origin_now
 from lazytui.core.events import EventBus, Notice, QuestionsChanged
 from lazytui.core.exposures import Exposures
+from lazytui.core.files import Files
 from lazytui.core.foreign import ForeignWork
 from lazytui.core.groups import Groups
 from lazytui.core.journal import Journal, owner_alive, owner_me
@@ -102,6 +103,7 @@ class Engine:
         self.manager = RuntimeManager(
             config, self._connector, settings, self.events, self._group, self.start_runs
         )
+        self.files = Files(self.connected)
         self.kept_groups: Groups
         self.exposures: Exposures
         self._deeds: Deeds
