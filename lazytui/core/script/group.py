@@ -8,15 +8,16 @@ from lazytui.core.placement import least_busy
 from lazytui.core.script import asking
 from lazytui.core.script.ports import expose_between, expose_to
 from lazytui.core.script.runtime import ScriptRuntime
+from lazytui.core.script.task import ScriptTask
 from lazytui.core.script.together import each
 from lazytui.core.script.tracking import Executions, finish, start
 from lazytui.errors import NoPortsLeftError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping, Sequence
 
     from lazytui.core.script.session import Session
-    from lazytui.core.script.task import ScriptTask
     from lazytui.core.script.telling import Tell
 
 
@@ -317,6 +318,17 @@ class ScriptGroup:
         if wait:
             await finish(begun)
         return tasks
+
+    async def send_file(
+        self,
+        local_path: str | os.PathLike[str],
+        remote_path: str | os.PathLike[str] | None = None,
+        *,
+        wait: bool = False,
+    ) -> list[ScriptTask]:
+        """Send a file or a folder to all members; it is read once for all of them."""
+        task = ScriptTask().send_file(local_path, remote_path)
+        return await self.execute_task(task, broadcast=True, wait=wait)
 
     async def join(self) -> None:
         """Wait until all that was started through the group is over.

@@ -19,7 +19,7 @@ from lazytui.errors import ConnectError, InvalidRuntimeError, NoPortsLeftError
 from lazytui.ssh.login import Login
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lazytui.core.model import RuntimeInfo
     from lazytui.core.runtime import Runtime
@@ -306,6 +306,38 @@ class ScriptRuntime:
         begun = await start(self.session, [(self, task)], omit_on_join=omit_on_join, tell=tell)
         if wait:
             await finish(begun)
+
+    async def send_file(
+        self,
+        local_path: str | os.PathLike[str],
+        remote_path: str | os.PathLike[str] | None = None,
+        *,
+        wait: bool = True,
+    ) -> ScriptTask:
+        """Send a file or a folder; see :meth:`ScriptTask.send_file` and :meth:`execute_task`."""
+        task = ScriptTask().send_file(local_path, remote_path)
+        await self.execute_task(task, wait=wait)
+        return task
+
+    async def get_file(
+        self,
+        remote_path: str | os.PathLike[str],
+        local_path: str | os.PathLike[str] | None = None,
+        *,
+        wait: bool = True,
+    ) -> ScriptTask:
+        """Get a file or a folder; see :meth:`ScriptTask.get_file` and :meth:`execute_task`."""
+        task = ScriptTask().get_file(remote_path, local_path)
+        await self.execute_task(task, wait=wait)
+        return task
+
+    async def execute_function(
+        self, function: Callable[..., Any], *, wait: bool = True, **func_kwargs: Any
+    ) -> ScriptTask:
+        """Call a function; see :meth:`ScriptTask.run_function` and :meth:`execute_task`."""
+        task = ScriptTask().run_function(function, **func_kwargs)
+        await self.execute_task(task, wait=wait)
+        return task
 
     async def echo(self, msg: str) -> str:
         """Give what ``echo msg`` prints in the host's shell: variables in it are filled in.
