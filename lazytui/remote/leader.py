@@ -183,6 +183,8 @@ def make_ready(spec: "Spec", out: int, tell_ready: int, wait: int) -> None:
         fcntl.ioctl(out, termios.TIOCSWINSZ, b"\x18\0\x50\0\0\0\0\0")  # 24 rows, 80 columns
     else:
         posix.setpgid(0, 0)
+    # Before anybody can know us: a signal that comes now must not be ignored as by our leader.
+    default_signals()
     posix.write(tell_ready, b"r")
     if not posix.read(wait, 1):
         posix._exit(127)  # our identity is not on the disk: we must not run
@@ -190,7 +192,6 @@ def make_ready(spec: "Spec", out: int, tell_ready: int, wait: int) -> None:
         posix.dup2(out, 0)
     posix.dup2(out, 1)
     posix.dup2(out, 2)
-    default_signals()
     posix.umask(spec.umask)
 
 

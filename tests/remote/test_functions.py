@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -391,3 +392,21 @@ def test_an_agent_of_any_python_has_functions_called_by_the_right_one(
 
     assert end["rc"] == 0
     assert result == sys.version_info[:2]
+
+
+# -- what hosts can do to them
+
+
+def test_a_signal_at_the_very_start_is_not_lost(agent: AgentProcess) -> None:
+    """Neither of a function nor of a command: both are forked from a leader that ignores it."""
+    codes = []
+    for _ in range(10):
+        job = begin(agent, lambda: time.sleep(60))
+        agent.call("job_signal", job=job, signal="TERM")
+        command = agent.start("exec sleep 60")
+        agent.call("job_signal", job=command, signal="TERM")
+        for started in (job, command):
+            agent.follow(started)
+            codes.append(agent.output()[1]["rc"])
+
+    assert codes == [143] * 20

@@ -196,10 +196,8 @@ class Execution:
             TaskExecutionError: a step failed.
             UntrustedReturnError: what was given back holds more than plain data.
         """
-        from lazytui.core import returns
-
         await self.join()
-        return await returns.values(self.record, self._run.steps)
+        return await self._engine.returns(self._run.run_id)
 
     # -- its end
 
