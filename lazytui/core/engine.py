@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import resource
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -32,9 +33,10 @@ from lazytui.core.returns import values
 from lazytui.core.run_queue import RunQueue
 from lazytui.core.runs import Runs
 from lazytui.core.spool import SpoolWriter, remove_spools
-from lazytui.core.step import from_step
+from lazytui.core.step import HOME, from_step
 from lazytui.core.stops import StopReport, stop_all
 from lazytui.core.task import CommandSpec, GetSpec, RuntimeTask, SendSpec
+from lazytui.errors import UsageError
 from lazytui.ssh.late_connector import LateConnector
 
 if TYPE_CHECKING:
@@ -332,6 +334,40 @@ class Engine:
     def transfers(self) -> Transfers:
         """How far the files are that are sent and got."""
         return self.runs.transfers
+
+    async def task_of(self, task_id: int) -> tuple[RuntimeTask, Plan]:
+        """Give the steps and the plan of a task that was run.
+
+        Raises:
+            UsageError: it was forgotten, or has a step of a kind that is not known here.
+        """
+        record = await self.journal.task(task_id)
+        if record is None or not record.steps:
+            raise UsageError(f"#{task_id} was forgotten")
+        task = RuntimeTask(record.name)
+        for step in RuntimeTask.from_steps(record.steps).steps:
+            task.add(step)
+        return task, Plan.from_step(record.steps[0])
+
+    async def run_again(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
+        """Run all steps of a task again, in the places where they happened before.
+
+        It waits for what it needs, but not for another task any more.
+
+        Args:
+            task_id: the task.
+            hosts: aliases, one run each; with a plan for the least busy, one run for all.
+
+        Raises:
+            UsageError: the task was forgotten.
+        """
+        task, plan = await self.task_of(task_id)
+        old = await self.journal.records(task_id=task_id)
+        places = {record.host: await self.journal.place(record.run_id) for record in old}
+        plan = replace(plan, after=0, after_ok=False, among=())
+        found = {host: places.get(host, HOME) for host in hosts}
+        runs = await self.start_runs(task, hosts, plan=plan, places=found)
+        return [run.record for run in runs]
 
     async def run_task(
         self, task: RuntimeTask, hosts: Sequence[str], *, plan: Plan = AT_ONCE

@@ -33,10 +33,11 @@ from lazytui.core.plan import Plan, read_environment, read_seconds
 from lazytui.core.step import CommandSpec, GetSpec, SendSpec
 from lazytui.core.task import RuntimeTask
 from lazytui.core.templates import has_variables, step_texts
+from lazytui.core.where import fold
 from lazytui.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lazytui.core.step import FunctionSpec, Step
 
@@ -126,6 +127,32 @@ class TaskDraft:
             task.add(_step(draft, folder, functions))
         templates = any(has_variables(*step_texts(step)) for step in task.steps)
         return task, replace(self.plan, templates=templates)
+
+
+def draft_of(name: str, steps: Iterable[Step], hosts: Sequence[str], plan: Plan) -> TaskDraft:
+    """Give a task that was run in the form in which it can be changed.
+
+    Raises:
+        UsageError: it has a function as a step, of which only the pickle is left.
+    """
+    drafts = tuple(_draft(step) for step in steps)
+    kept = replace(plan, among=(), after=0, after_ok=False, templates=False)
+    title = drafts[0].title.strip().splitlines()[0] if drafts else ""
+    return TaskDraft("" if name == title else name, drafts, fold(hosts), kept)
+
+
+def _draft(step: Step) -> StepDraft:
+    match step:
+        case CommandSpec():
+            env = dict(step.env or {})
+            return StepDraft(RUN, step.command, cwd=step.cwd or "", env=env, tty=step.tty)
+        case SendSpec():
+            to = step.remote_path or ""
+            return StepDraft(SEND, step.local_path, to, checksum=step.checksum)
+        case GetSpec():
+            return StepDraft(GET, step.remote_path, step.local_path, checksum=step.checksum)
+        case _:
+            raise UsageError(f"{step.title} was sent as it was: it can be run again, not changed")
 
 
 def _step(draft: StepDraft, folder: Path, functions: Functions) -> Step:

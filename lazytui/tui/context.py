@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lazytui.core.probes import Probe
     from lazytui.core.stops import StopReport
     from lazytui.core.task import RuntimeTask
+    from lazytui.core.task_file import TaskDraft
     from lazytui.core.where import Where
     from lazytui.program import Program
     from lazytui.tui.run_order import Draft
@@ -194,6 +195,12 @@ class EngineView(Protocol):
     async def open_shell(self, host: str, *, term: str, size: tuple[int, int]) -> Program:
         """Open a shell on a host, for a terminal."""
 
+    async def task_of(self, task_id: int) -> tuple[RuntimeTask, Plan]:
+        """Give the steps and the plan of a task that was run."""
+
+    async def run_again(self, task_id: int, hosts: Sequence[str]) -> Sequence[RunRecord]:
+        """Run all steps of a task again."""
+
     async def history(self) -> Sequence[PastCommand]:
         """Give the distinct commands that were run, the newest first."""
 
@@ -234,6 +241,8 @@ class Drafts:
 
     run: tuple[tuple[str, ...], Draft] | None = None
     """The fields of the Run sheet, and the hosts that it was opened for."""
+    task: TaskDraft | None = None
+    """What was in the task editor."""
 
 
 @dataclass(frozen=True, slots=True)

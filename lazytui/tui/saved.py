@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ from lazytui.tui.widgets.entry_list import Entry
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from textual.app import App
 
     from lazytui.tui.context import Context
     from lazytui.tui.screens.base import EngineScreen
@@ -71,6 +74,11 @@ class SavedCommands:
             )
             for saved in self.of(screen.SAVED_FOR)
         ]
+
+
+def settings_path(app: App[object]) -> Path:
+    """Give where the settings of whoever sits at a terminal are."""
+    return config_file(getattr(app, "environ", os.environ))
 
 
 def _key_names(key: str) -> tuple[str, ...]:

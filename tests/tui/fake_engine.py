@@ -24,19 +24,20 @@ from lazytui.core.model import (
     RunState,
     RuntimeInfo,
 )
+from lazytui.core.plan import Plan
 from lazytui.core.presence import Presence
 from lazytui.core.series import Series
 from lazytui.core.stops import StopReport
+from lazytui.core.task import RuntimeTask
 from lazytui.tui.context import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from lazytui.core.audit import AuditRecord
     from lazytui.core.history import PastCommand
     from lazytui.core.probes import Probe
-    from lazytui.core.task import RuntimeTask
     from lazytui.core.where import Where
 
 GIB = 1 << 30
@@ -128,6 +129,7 @@ class FakeEngine:
     error: Exception | None = None
     deeds: list[AuditRecord] = field(default_factory=list)
     troubles: dict[str, str] = field(default_factory=dict)
+    steps: dict[int, Sequence[Mapping[str, object]]] = field(default_factory=dict)
     past: list[PastCommand] = field(default_factory=list)
     config: FakeConfig = FakeConfig()
     members: dict[str, list[str]] = field(default_factory=dict)
@@ -191,6 +193,18 @@ class FakeEngine:
         if self.error:
             raise self.error
         return [self.add_run(host, task.title, publish=True) for host in hosts]
+
+    async def task_of(self, task_id: int) -> tuple[RuntimeTask, Plan]:
+        record = next(r for r in self.runs.by_id.values() if r.task_id == task_id)
+        known = self.steps.get(task_id)
+        if known is not None:
+            return RuntimeTask.from_steps(known), Plan()
+        return RuntimeTask(record.name).run_command(record.command), Plan()
+
+    async def run_again(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
+        self.asked.append(("run_again", task_id, tuple(hosts)))
+        record = next(r for r in self.runs.by_id.values() if r.task_id == task_id)
+        return [self.add_run(host, record.command, publish=True) for host in hosts]
 
     async def history(self) -> list[PastCommand]:
         return self.past

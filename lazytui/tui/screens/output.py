@@ -358,7 +358,7 @@ class OutputScreen(Stopping):
 
     async def _rerun(self) -> None:
         shown, record = self.run_id, self.record
-        runs = await self.engine.run_command(record.command, [record.host])
+        runs = await self.engine.run_again(record.task_id, self.hosts_meant)
         if runs and self.is_current and self.run_id == shown:
             self.show_run(runs[0].run_id)
 

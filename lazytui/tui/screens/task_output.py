@@ -15,10 +15,10 @@ from lazytui.core.tasks import hosts_of
 from lazytui.text import sanitize
 from lazytui.tui.clipboard import copy
 from lazytui.tui.keymap import bindings
+from lazytui.tui.screens.again import ask_again
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.compare import CompareScreen, Side
 from lazytui.tui.screens.output import OutputScreen
-from lazytui.tui.screens.run_prompt import ask_run
 from lazytui.tui.screens.stopping import Stopping
 from lazytui.tui.widgets.bars import Bar
 from lazytui.tui.widgets.cells import Piece, width_of
@@ -277,8 +277,7 @@ class TaskOutputScreen(Stopping):
         """Ask for a command for the hosts of this group; in the merged text for all hosts."""
         current = self.grouped.current if self._mode is Mode.GROUPED else None
         records = current.records if current else self.records
-        if records:
-            ask_run(self, self.context, hosts_of(records), records[0].command)
+        ask_again(self, self.context, records)
 
     def action_copy(self) -> None:
         """Copy the hosts of this group as a node set."""

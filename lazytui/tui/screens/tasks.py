@@ -13,10 +13,10 @@ from lazytui.core.tasks import TaskList, hosts_of
 from lazytui.errors import UsageError
 from lazytui.text import age_text, sanitize
 from lazytui.tui.keymap import bindings
+from lazytui.tui.screens.again import ask_again, ask_to_keep, edit_again
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.confirm import confirm
 from lazytui.tui.screens.output import OutputScreen
-from lazytui.tui.screens.run_prompt import ask_run
 from lazytui.tui.screens.stopping import Stopping
 from lazytui.tui.widgets.bars import Bar
 from lazytui.tui.widgets.cells import Piece, content_of
@@ -201,7 +201,7 @@ class TasksScreen(Stopping):
             return True
         task = self.table.current_task
         match action:
-            case "open" | "rerun" | "mark":
+            case "open" | "rerun" | "mark" | "edit_rerun" | "save_command":
                 return task is not None
             case "stop" | "kill":
                 return any(not task.is_over for task in self.table.chosen)
@@ -240,7 +240,26 @@ class TasksScreen(Stopping):
     def action_rerun(self) -> None:
         """Ask to run the same again, there."""
         if task := self.table.current_task:
-            ask_run(self, self.context, hosts_of(task.runs), task.command)
+            ask_again(self, self.context, task.runs)
+
+    def action_new(self) -> None:
+        """Make a task of several steps; what was left in the editor is there again."""
+        from lazytui.core.task_file import TaskDraft
+        from lazytui.tui.screens.task_editor import TaskEditor
+
+        self.open(TaskEditor(self.context, self.context.drafts.task or TaskDraft()))
+
+    def action_edit_rerun(self) -> None:
+        """Open the steps of the current task in the editor."""
+        if task := self.table.current_task:
+            edit_again(self, self.context, task.runs)
+
+    def action_save_command(self) -> None:
+        """Keep the command of the current task by a name."""
+        if task := self.table.current_task:
+            from lazytui.tui.saved import settings_path
+
+            ask_to_keep(self, self.context, task.runs[0], settings_path(self.app))
 
     def action_stop(self) -> None:
         """Ask how to stop what runs of the chosen tasks."""

@@ -1,0 +1,131 @@
+"""Running a task again, changing it, and keeping it, as the screens do it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from lazytui.core.model import RunState
+from lazytui.core.saved import SavedCommand, save_command
+from lazytui.core.step import CommandSpec
+from lazytui.core.task_file import draft_of
+from lazytui.core.tasks import hosts_of
+from lazytui.errors import UsageError
+from lazytui.text import sanitize
+from lazytui.tui.run_order import count_text
+from lazytui.tui.screens.ask_text import AskText
+from lazytui.tui.screens.choice import ChoiceScreen
+from lazytui.tui.screens.run_prompt import ask_run, show_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lazytui.core.model import RunRecord
+    from lazytui.core.plan import Plan
+    from lazytui.core.task import RuntimeTask
+    from lazytui.tui.context import Context
+    from lazytui.tui.screens.base import EngineScreen
+
+
+def ask_again(screen: EngineScreen, context: Context, runs: Sequence[RunRecord]) -> None:
+    """Run a task again: on all its hosts, or on those where it failed; asks which, if both are.
+
+    A single command goes through the Run sheet, where it can be changed; more steps start at once.
+
+    Args:
+        screen: where it is asked for.
+        context: of the app.
+        runs: of one task, those it is about.
+    """
+    if not runs:
+        return
+    everywhere = hosts_of(runs)
+    failed = hosts_of(run for run in runs if _went_wrong(run))
+
+    def go(hosts: Sequence[str]) -> None:
+        screen.intend(_again(screen, context, runs[0], hosts), "run again")
+
+    if not failed or len(failed) == len(everywhere):
+        go(everywhere)
+        return
+
+    def chosen(key: str | None) -> None:
+        if key is not None:
+            go(failed if key == "f" else everywhere)
+
+    choices = (
+        ("f", f"where it failed   {count_text(len(failed))}"),
+        ("a", f"everywhere   {count_text(len(everywhere))}"),
+    )
+    screen.open(ChoiceScreen(f"Run #{runs[0].task_id} again", (), choices, start=0), chosen)
+
+
+def _went_wrong(run: RunRecord) -> bool:
+    return run.state in (RunState.FAILED, RunState.LOST, RunState.CANCELLED)
+
+
+async def _again(
+    screen: EngineScreen, context: Context, run: RunRecord, hosts: Sequence[str]
+) -> None:
+    task, plan = await context.engine.task_of(run.task_id)
+    if plain_command(task, plan):
+        if screen.is_current:
+            ask_run(screen, context, hosts, run.command)
+        return
+    records = await context.engine.run_again(run.task_id, hosts)
+    if screen.is_current and records:
+        show_runs(screen, context, records)
+
+
+def plain_command(task: RuntimeTask, plan: Plan) -> bool:
+    """Whether a task is a command and nothing else, as the Run sheet makes one."""
+    return len(task.steps) == 1 and isinstance(task.steps[0], CommandSpec) and not plan.has_gate
+
+
+def edit_again(screen: EngineScreen, context: Context, runs: Sequence[RunRecord]) -> None:
+    """Open the steps of a task in the editor."""
+    if runs:
+        screen.intend(_edit(screen, context, runs), "edit")
+
+
+async def _edit(screen: EngineScreen, context: Context, runs: Sequence[RunRecord]) -> None:
+    from lazytui.tui.screens.task_editor import TaskEditor
+
+    task, plan = await context.engine.task_of(runs[0].task_id)
+    draft = draft_of(task.name, task.steps, hosts_of(runs), plan)
+    if screen.is_current:
+        screen.open(TaskEditor(context, draft))
+
+
+def ask_to_keep(screen: EngineScreen, context: Context, run: RunRecord, path: Path) -> None:
+    """Ask for a name and keep the command of a run as a saved command.
+
+    Args:
+        screen: where it is asked for.
+        context: of the app.
+        run: whose task it is.
+        path: of the settings.
+    """
+
+    def given(name: str | None) -> None:
+        if name is not None:
+            screen.intend(_keep(screen, context, run, path, name.strip()), "save")
+
+    lines = (run.command, f"it is added to {path}")
+    name = run.name.splitlines()[0] if run.name else ""
+    screen.open(AskText("Save as a command named", lines, name, _needs_name), given)
+
+
+def _needs_name(text: str) -> str:
+    return "" if text.strip() else "give it a name"
+
+
+async def _keep(
+    screen: EngineScreen, context: Context, run: RunRecord, path: Path, name: str
+) -> None:
+    task, plan = await context.engine.task_of(run.task_id)
+    if not plain_command(task, plan):
+        raise UsageError("only a command can be kept so: edit it (e), then save it there (S)")
+    await asyncio.to_thread(save_command, path, SavedCommand(name, run.command))
+    screen.app.notify(sanitize(f"{name} is saved: ! or : runs it"), markup=False)
