@@ -79,7 +79,13 @@ class Functions:
             except Exception as problem:
                 done(refused(problem))
 
-        self.jobs.line_buffering.when_known(lambda: self.nursery(ask).when_ready(ready))
+        def begin() -> None:
+            try:
+                self.nursery(ask).when_ready(ready)
+            except Exception as problem:  # no room for its program, no process left
+                done(refused(problem))
+
+        self.jobs.line_buffering.when_known(begin)
         return None
 
     def nursery(self, ask: "Dict[str, Any]") -> "Nursery":

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import pytest
 
+from tests.disks import fill, small_disk
 from tests.remote.agent_process import interpreters, new_job_id, start_time, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.remote.agent_process import AgentProcess
     from tests.remote.conftest import StartAgent
@@ -410,3 +412,32 @@ def test_a_signal_at_the_very_start_is_not_lost(agent: AgentProcess) -> None:
             codes.append(agent.output()[1]["rc"])
 
     assert codes == [143] * 20
+
+
+def test_a_full_disk_starts_nothing_and_says_so(start_agent: StartAgent, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "512k") as disk:
+        agent = start_agent(env={"XDG_STATE_HOME": str(disk)})
+        agent.hello()
+        ballast = fill(disk)
+
+        refused = [ask(agent, new_job_id(), lambda: 1) for _ in range(2)]
+        ballast.unlink()
+        allowed = ask(agent, new_job_id(), lambda: 1)
+
+    assert [reply["kind"] for reply in refused] == ["no-space"] * 2
+    assert allowed["ok"], allowed
+
+
+def test_a_return_for_which_there_is_no_room_is_a_failure(
+    start_agent: StartAgent, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", "512k") as disk:
+        agent = start_agent(env={"XDG_STATE_HOME": str(disk)})
+        agent.hello()
+
+        job = begin(agent, lambda: bytes(1 << 20))
+        agent.follow(job)
+        _, end = agent.output()
+
+    assert (end["state"], end["rc"]) == ("exited", 1)
+    assert "result" not in end
