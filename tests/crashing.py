@@ -1,5 +1,7 @@
 """An engine that dies at a chosen point: ``python -m tests.crashing POINT HOST COMMAND``.
 
+Instead of a command, ``call FILE.py:FUNCTION`` calls a function.
+
 It kills itself with SIGKILL, so nothing is flushed, closed or told. The points are those between
 which a run could be forgotten or started twice.
 """
@@ -15,6 +17,7 @@ from typing import Any
 
 from lazytui.core.agent import Agent
 from lazytui.core.engine import Engine
+from lazytui.core.functions import find, pickled
 from lazytui.core.journal import Journal
 from lazytui.core.model import RunState
 from lazytui.core.paths import Paths
@@ -39,10 +42,10 @@ def die() -> None:
 class DyingAgent(Agent):
     """Dies instead of asking for a certain thing."""
 
-    deadly = ""
+    deadly: tuple[str, ...] = ()
 
     async def request(self, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
-        if op == self.deadly:
+        if op in self.deadly:
             die()
         return await super().request(op, payload, **fields)
 
@@ -65,9 +68,9 @@ def prepare(point: str) -> None:
     agent.Agent = DyingAgent  # type: ignore[misc]
     engine.Journal = DyingJournal  # type: ignore[misc]
     if point == "journaled":
-        DyingAgent.deadly = "job_start"
+        DyingAgent.deadly = ("job_start", "function_start")
     elif point == "unforgotten":
-        DyingAgent.deadly = "job_forget"
+        DyingAgent.deadly = ("job_forget",)
     elif point == "answered":
         DyingJournal.deadly = (RunState.RUNNING,)
     elif point == "unrecorded":
@@ -80,7 +83,9 @@ async def main(point: str, host: str, command: str) -> None:
     paths = Paths.of_user()
     paths.create()
     async with Engine(SSHConfig.load(), Settings(), paths, origin="script") as engine:
-        (run,) = await engine.start_runs(CommandSpec(command), [host])
+        word, _, function = command.partition(" ")
+        step = pickled(find(function), {}) if word == "call" else CommandSpec(command)
+        (run,) = await engine.start_runs(step, [host])
         spool = Path(run.record.spool)
         if point == "output":
             while not spool.exists() or not spool.stat().st_size:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -16,7 +18,8 @@ from lazytui.core import returns
 from lazytui.core.model import RunState
 from lazytui.core.task import Place, RuntimeTask
 from lazytui.errors import FunctionError, UntrustedReturnError
-from tests.engines import QUICK, ended, engine_on, grown, output, paths_of
+from tests.crashing import POINTS
+from tests.engines import QUICK, ended, engine_on, environment, grown, output, paths_of
 from tests.remote.agent_process import interpreters
 
 if TYPE_CHECKING:
@@ -281,3 +284,36 @@ async def test_a_forgotten_task_takes_its_function_and_its_return_along(farm: SS
         await engine.forget([runs[1].record.task_id])
 
         assert not {".function", ".returns"} & set(left())
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("kilobytes", [0, 1500], ids=["small", "put in pieces"])
+async def test_a_manager_killed_at_any_point_calls_once_and_loses_no_return(
+    farm: SSHFarm, tmp_path: Path, point: str, kilobytes: int
+) -> None:
+    host = farm.add("node01")
+    path = tmp_path / "called.py"
+    path.write_text(
+        f"import os, time\nDATA = os.urandom({kilobytes} * 1024)\n"
+        "def f():\n    with open('calls', 'a') as calls:\n        calls.write('x')\n"
+        "    print('out', flush=True)\n    time.sleep(0.3)\n    return len(DATA)\n"
+    )
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "tests.crashing", point, "node01", f"call {path}:f"],
+        env=environment(farm),
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+
+    async with engine_on(farm) as engine:
+        for run in await engine.adopt():
+            await ended(run)
+        (record,) = await engine.journal.records()
+
+        assert record.state is RunState.SUCCEEDED, record
+        assert await engine.returns(record.run_id) == [kilobytes * 1024]
+
+    assert Path(record.spool).read_text() == "out\n"
+    assert (host.home / "calls").read_text() == "x"
