@@ -6,11 +6,14 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lazytui.core.placement import least_busy
+from lazytui.core.conditions import parse_condition
+from lazytui.core.placement import least_busy, why_places
 from lazytui.core.plan import AT_ONCE, Plan, cautions, read_environment, read_seconds
+from lazytui.core.templates import fill_command, has_variables
 from lazytui.core.where import fold, parse_where
 from lazytui.errors import UsageError
 from lazytui.text import sanitize
+from lazytui.tui.task_preview import values_of
 from lazytui.tui.widgets.cells import Piece
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ GIVEN, SHOWN, TYPED = "given", "shown", "typed"  # where; a group is "@name"
 TOGETHER, SINGLY, BATCHES, LEAST_BUSY = "together", "singly", "batches", "least-busy"  # how
 GO_ON, STOP = "go-on", "stop"  # on failure
 BREAK = "↵"  # a line break in a field of one line
+TEMPLATES_SHOWN = 4  # hosts for which a dry run fills a command in
+PLACES_SHOWN = 8  # hosts of which it says whether they fit
 NAMES_TOLD = 60  # characters of host names that are spelled out before they are folded
 
 
@@ -59,6 +64,8 @@ class Draft:
     limit: str = ""
     folder: str = ""
     variables: str = ""
+    needs: str = ""
+    after: str = ""
 
     @property
     def real_command(self) -> str:
@@ -107,15 +114,27 @@ def order_of(
         UsageError: a field cannot be read, or it names no host; the message says which.
     """
     hosts = _hosts(draft, targets, runtimes, groups)
+    after, after_ok = _after(draft.after)
+    parse_condition(draft.needs, groups)  # a mistake is told here
+    waits = bool(after or draft.needs.strip())
     chosen = None
-    if draft.how == LEAST_BUSY:
+    if draft.how == LEAST_BUSY and not waits:
         chosen = least_busy(runtimes[host] for host in hosts if host in runtimes)
     return Order(
         draft.real_command,
         (chosen.host,) if chosen else tuple(hosts),
         draft.folder.strip() or None,
         _environment(draft.variables),
-        Plan(_batch(draft), draft.on_failure == STOP, read_seconds(draft.limit)),
+        Plan(
+            _batch(draft),
+            draft.on_failure == STOP,
+            read_seconds(draft.limit),
+            draft.needs.strip(),
+            after,
+            after_ok,
+            least_busy=waits and draft.how == LEAST_BUSY,
+            templates=has_variables(draft.real_command, draft.folder, draft.variables),
+        ),
         chosen,
         len(hosts),
     )
@@ -142,6 +161,19 @@ def _hosts(
     if not found:
         raise UsageError(f"no host matches {draft.typed if draft.where == TYPED else draft.where}")
     return found
+
+
+def _after(text: str) -> tuple[int, bool]:
+    """Read ``41``, ``#41`` or ``41 ok``: the task, and whether it must succeed."""
+    number, _, word = text.strip().removeprefix("#").partition(" ")
+    if not number:
+        return 0, False
+    if not (number.isascii() and number.isdigit() and int(number[:18]) > 0) or word.strip() not in (
+        "",
+        "ok",
+    ):
+        raise UsageError("say after which task, such as 41, or 41 ok")
+    return int(number[:18]), bool(word.strip())
 
 
 def _batch(draft: Draft) -> int:
@@ -172,7 +204,9 @@ def forecast(order: Order, runtimes: Mapping[str, RuntimeView]) -> list[Piece]:
             text += f", the least busy of {order.among} hosts"
         text += f": {order.chosen.why}."
     else:
-        text = f"Will run on {count_text(len(hosts))}: {names_text(hosts)}{_way(order)}."
+        verb = "Will wait, then run" if order.plan.has_gate else "Will run"
+        one = "one of " if order.plan.least_busy else ""
+        text = f"{verb} on {one}{count_text(len(hosts))}: {names_text(hosts)}{_way(order)}."
     known = [runtimes[host] for host in hosts if host in runtimes]
     troubles = cautions(known)
     strangers = [host for host in hosts if host not in runtimes]
@@ -191,6 +225,13 @@ def dry_run_lines(order: Order, runtimes: Mapping[str, RuntimeView]) -> list[str
         lines.append(f"{lead}{names_text(hosts, 400)}")
     if order.chosen is not None:
         lines.append(f"the least busy of {count_text(order.among)}: {order.chosen.why}")
+    lines += _waits(order, runtimes)
+    if order.plan.templates:
+        known = [runtimes[host] for host in order.hosts[:TEMPLATES_SHOWN] if host in runtimes]
+        lines += [
+            f"{runtime.host}: {fill_command(order.command, values_of(runtime, at))}"
+            for at, runtime in enumerate(known)
+        ]
     if order.plan.stop_on_failure:
         lines.append("after a failure none is started any more")
     if order.plan.timeout_s is not None:
@@ -200,6 +241,19 @@ def dry_run_lines(order: Order, runtimes: Mapping[str, RuntimeView]) -> list[str
     lines += [f"{name}={value}" for name, value in order.env.items()]
     known = [runtimes[host] for host in order.hosts if host in runtimes]
     return lines + [f"! {trouble}" for trouble in cautions(known)]
+
+
+def _waits(order: Order, runtimes: Mapping[str, RuntimeView]) -> list[str]:
+    """Say what an order waits for, and which hosts would do now."""
+    plan, lines = order.plan, list[str]()
+    if plan.after:
+        lines.append(f"starts when #{plan.after} {'has succeeded' if plan.after_ok else 'is over'}")
+    if plan.when or plan.least_busy:
+        groups = [word[1:] for word in plan.when.split() if word.startswith("@")]
+        known = [runtimes[host] for host in order.hosts if host in runtimes]
+        said = why_places(known, parse_condition(plan.when, groups))
+        lines += [f"{host}  {why}" for host, why in list(said.items())[:PLACES_SHOWN]]
+    return lines
 
 
 def _way(order: Order) -> str:

@@ -438,3 +438,42 @@ def test_the_sheet_looks_as_before(name, keys, until, size, snap_compare):
 
     app = LazytuiApp(busy_lab(), clock=STOPPED_CLOCK)
     assert snap_compare(app, terminal_size=size, run_before=go)
+
+
+# --- waiting and templates -------------------------------------------------------------------
+
+
+async def test_what_a_run_needs_and_waits_for_is_asked_of_the_engine(tmp_path):
+    engine = busy_lab(tmp_path)
+    async with shown(engine, (100, 34)) as pilot:
+        await opened(pilot, ["gpu01", "gpu02", "gpu03"], "python train.py")
+        await pilot.press("shift+tab", *["right"] * 3)
+        await settle(pilot, "the least busy of 3 hosts")
+        await pilot.press(*["tab"] * 6, *"gpu>=2")
+        await settle(pilot, "Will wait, then run on one of 3 hosts: gpu01 gpu02 gpu03.")
+        await pilot.press("tab", *"6 ok", "ctrl+t")
+        await settle(pilot, "starts when #6 has succeeded")
+        assert "gpu01  would wait: 0 of 4 GPUs free" in text(pilot.app)
+        assert "gpu03  fits now: 0 runs, 4 of 4 GPUs free" in text(pilot.app)
+        await pilot.press("r")
+        await settle(pilot, "Tasks ›")
+    plan = Plan(when="gpu>=2", after=6, after_ok=True, least_busy=True)
+    hosts = ("gpu01", "gpu02", "gpu03")
+    assert engine.asked == [("run_command", "python train.py", hosts, {"plan": plan})]
+
+
+async def test_what_cannot_be_waited_for_is_told(tmp_path):
+    async with shown(busy_lab(tmp_path), (100, 34)) as pilot:
+        await opened(pilot, ["gpu01"], "df")
+        await pilot.press(*["tab"] * 5, *"gpu>=")
+        await settle(pilot, "cannot read the condition")
+        await pilot.press(*["backspace"] * 5, "tab", *"soon")
+        await settle(pilot, "say after which task, such as 41, or 41 ok")
+
+
+async def test_a_dry_run_shows_a_command_as_each_host_gets_it(tmp_path):
+    async with shown(busy_lab(tmp_path), (100, 34)) as pilot:
+        await opened(pilot, ["gpu02", "gpu03"], "eval --ckpt {{host}}.pt --shard {{index}}")
+        await pilot.press("ctrl+t")
+        await settle(pilot, "gpu02: eval --ckpt gpu02.pt --shard 0")
+        assert "gpu03: eval --ckpt gpu03.pt --shard 1" in text(pilot.app)

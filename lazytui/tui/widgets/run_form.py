@@ -105,6 +105,8 @@ class RunForm(VerticalScroll, can_focus=False):
         self.limit = TextField(draft.limit, "none; 30s, 5m, 2h", id="limit")
         self.folder = TextField(draft.folder, "the home", id="folder")
         self.variables = TextField(draft.variables, "NAME=VALUE …", id="variables")
+        self.needs = TextField(draft.needs, "nothing; gpu>=1 mem>16G waits for it", id="needs")
+        self.after = TextField(draft.after, "now; 41, or 41 ok if it must succeed", id="after")
         self._command_row = FormRow("Command", self.command)
 
     def compose(self) -> ComposeResult:
@@ -119,6 +121,8 @@ class RunForm(VerticalScroll, can_focus=False):
         yield FormRow("Time limit", self.limit)
         yield FormRow("Folder", self.folder)
         yield FormRow("Variables", self.variables)
+        yield FormRow("Needs", self.needs)
+        yield FormRow("After", self.after)
 
     def on_mount(self) -> None:
         """Show the fields that mean something."""
@@ -139,6 +143,8 @@ class RunForm(VerticalScroll, can_focus=False):
             self.limit.value,
             self.folder.value,
             self.variables.value,
+            self.needs.value,
+            self.after.value,
         )
 
     @property

@@ -1,0 +1,112 @@
+"""The promises of tasks, kept in a real terminal on real sshd hosts.
+
+A task of several steps is made on the screen and runs filled in for each host; what two hosts
+said is compared; a task waits for another; a saved command is a key away.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.test_promises import command_line, start
+
+if TYPE_CHECKING:
+    from tests.e2e.test_promises import TerminalFactory
+    from tests.sshd import SSHFarm
+
+pytestmark = [pytest.mark.sshd, pytest.mark.tmux]
+
+
+def test_a_task_of_steps_is_made_run_and_its_outputs_are_compared(
+    farm: SSHFarm, tmux_factory: TerminalFactory
+) -> None:
+    one, two = farm.add("node01"), farm.add("node02")
+    (one.home / "driver").write_text("Driver 535.161\nsame\n")
+    (two.home / "driver").write_text("Driver 535.104\nsame\n")
+    terminal = start(farm, tmux_factory, size=(110, 34))
+    terminal.wait_for("2 up")
+
+    terminal.type("2")
+    terminal.wait_for("No tasks yet")
+    terminal.type("n")
+    terminal.wait_for("No steps yet")
+    terminal.type("a")
+    terminal.wait_for("Add a step")
+    terminal.type("r")
+    terminal.wait_for("enter keep")
+    terminal.type("cp driver seen-{{host}}")
+    terminal.send("Enter")
+    terminal.wait_for("1 step")
+    terminal.type("a")
+    terminal.wait_for("Add a step")
+    terminal.type("r")
+    terminal.wait_for("enter keep")
+    terminal.type("cat seen-*")
+    terminal.send("Enter")
+    terminal.wait_for("2 steps")
+    terminal.type("r")
+    terminal.wait_for("Run where?")
+    terminal.type("node[01-02]")
+    terminal.send("Enter")
+    terminal.wait_for("2 different outputs")
+
+    terminal.type("jc")
+    terminal.wait_for("1 difference")
+    terminal.wait_for("535.104")
+    terminal.send("Escape")
+    terminal.wait_for("2 different outputs")
+    terminal.send("C-q")
+    assert terminal.wait_exit() == 0
+
+    assert (one.home / "seen-node01").exists()
+    assert (two.home / "seen-node02").exists()
+
+
+def test_a_run_waits_for_another_and_a_saved_command_is_a_key_away(
+    farm: SSHFarm, tmux_factory: TerminalFactory
+) -> None:
+    host = farm.add("node01")
+    config = farm.home / ".config" / "lazytui" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(
+        "[[commands]]\nname='greet'\ncommand='echo hello {{who}}'\nkey='E'\ncontext='hosts'\n"
+        "[[commands.prompts]]\nname='who'\ntext='Who is it?'\n"
+    )
+    terminal = start(farm, tmux_factory, size=(110, 34))
+    terminal.wait_for("1 up")
+
+    terminal.type("r")
+    terminal.wait_for("Run on node01")
+    terminal.type("while test ! -e go; do sleep 0.1; done")
+    terminal.send("Enter")
+    terminal.wait_for("▸ running")
+    terminal.send("Escape")
+    terminal.wait_for("enter details")
+    terminal.type("r")
+    terminal.wait_for("Run on node01")
+    terminal.type("echo se''cond")
+    terminal.send(*["Tab"] * 6)
+    terminal.type("1 ok")
+    terminal.wait_for("Will wait, then run")
+    terminal.send("Enter")
+    terminal.wait_for("waits for #1")
+    (host.home / "go").touch()
+    terminal.wait_for("second")
+    terminal.send("Escape")
+    terminal.wait_for("enter details")
+
+    terminal.type("E")
+    terminal.wait_for("Who is it?")
+    terminal.type("you two")
+    terminal.send("Enter")
+    terminal.wait_for("hello you two")
+    terminal.send("C-q")
+    assert terminal.wait_exit() == 0
+
+    runs = json.loads(command_line(farm, "tasks", "--json"))
+    assert [(run["task_id"], run["state"]) for run in runs] == [
+        (3, "succeeded"), (2, "succeeded"), (1, "succeeded")
+    ]  # fmt: skip
