@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lazytui.core.model import RunState
@@ -257,3 +259,12 @@ def test_the_editor_looks_as_before(state, size, snap_compare, monkeypatch):
 
     app = LazytuiApp(lab(), clock=STOPPED_CLOCK)
     assert snap_compare(app, terminal_size=size, run_before=go)
+
+
+async def test_tasks_say_why_a_run_is_where_it_is(tmp_path):
+    engine = with_runs(lab(tmp_path))
+    run = next(r for r in engine.runs.records(100) if "train.py" in r.command)
+    engine.runs.by_id[run.run_id] = replace(run, placed="0 runs, 2 of 4 GPUs free")
+    async with shown(engine, (110, 30)) as pilot:
+        await pilot.press("2")
+        await settle(pilot, "gpu01 chosen: 0 runs, 2 of 4 GPUs free")

@@ -156,7 +156,8 @@ class TasksScreen(Stopping):
             now = self.clock.epoch()
             command = [Piece(sanitize(task.command, max_chars=500), bold=True)]
             age = [Piece(f"{age_text(now - task.created)} ago", "quiet")]
-            self._details.show((command, age), (task_pieces(task, now, self._progress.of), ()))
+            why = [Piece(sanitize(_placed(task), max_chars=200), "quiet")]
+            self._details.show((command, age), (task_pieces(task, now, self._progress.of), why))
         self._show_status()
 
     def _show_status(self) -> None:
@@ -386,6 +387,12 @@ class TasksScreen(Stopping):
     async def action_quit(self) -> None:
         """Leave the program."""
         await self.app.run_action("quit_now")
+
+
+def _placed(task: TaskView) -> str:
+    """Say why a run is where it is, if there was a choice: ``chosen: 0 runs, 2 GPUs free``."""
+    placed = task.runs[0].placed if len(task.runs) == 1 else ""
+    return f"{task.runs[0].host} chosen: {placed}" if placed else ""
 
 
 def _nothing(total: int) -> list[Piece]:
