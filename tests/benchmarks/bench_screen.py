@@ -202,7 +202,7 @@ def start_cases(folder: Path) -> dict[str, Callable[[], float]]:
     )
     env = with_path({**os.environ, "HOME": str(folder), "TERM": "xterm-256color"})
     env |= {f"XDG_{name}_HOME": str(folder / name) for name in ("STATE", "CONFIG", "CACHE")}
-    ours = [sys.executable, "-m", "lazytui", "-F", str(config)]
+    ours = [sys.executable, "-m", "lazytui", "-F", str(config), "--in-process"]
     return {
         "lazytui": lambda: first_paint(ours, env, b"state"),
         "Textual's table": lambda: first_paint([sys.executable, "-c", TABLE], env, b"state"),
