@@ -349,6 +349,11 @@ class Engine:
             task.add(step)
         return task, Plan.from_step(record.steps[0])
 
+    async def step_starts(self, run_id: str) -> dict[int, int]:
+        """Say where in its output each step of a run began, by the place of the step, in bytes."""
+        begun = await self.journal.begun_steps(run_id)
+        return {0: 0} | {step.step: step.spool_start for step in begun}
+
     async def run_again(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
         """Run all steps of a task again, in the places where they happened before.
 

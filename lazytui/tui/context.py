@@ -198,6 +198,9 @@ class EngineView(Protocol):
     async def task_of(self, task_id: int) -> tuple[RuntimeTask, Plan]:
         """Give the steps and the plan of a task that was run."""
 
+    async def step_starts(self, run_id: str) -> Mapping[int, int]:
+        """Say where in its output each step of a run began, in bytes."""
+
     async def run_again(self, task_id: int, hosts: Sequence[str]) -> Sequence[RunRecord]:
         """Run all steps of a task again."""
 

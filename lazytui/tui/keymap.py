@@ -208,6 +208,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("copy", ("y",), "copy", "Copy lines to the clipboard", "output", bar=True),
     Key("editor", ("e",), "pager", "Read the raw output in $PAGER", "output"),
     Key("mark-line", ("M",), "mark", "Draw a line under what is there now", "output", bar=True),
+    Key("steps", ("s",), "steps", "Go to the output of one of its steps", "output"),
     Key(
         "progress",
         ("p",),

@@ -130,6 +130,7 @@ class FakeEngine:
     deeds: list[AuditRecord] = field(default_factory=list)
     troubles: dict[str, str] = field(default_factory=dict)
     steps: dict[int, Sequence[Mapping[str, object]]] = field(default_factory=dict)
+    starts: dict[int, int] = field(default_factory=lambda: {0: 0})
     past: list[PastCommand] = field(default_factory=list)
     config: FakeConfig = FakeConfig()
     members: dict[str, list[str]] = field(default_factory=dict)
@@ -200,6 +201,9 @@ class FakeEngine:
         if known is not None:
             return RuntimeTask.from_steps(known), Plan()
         return RuntimeTask(record.name).run_command(record.command), Plan()
+
+    async def step_starts(self, run_id: str) -> dict[int, int]:
+        return self.starts
 
     async def run_again(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
         self.asked.append(("run_again", task_id, tuple(hosts)))

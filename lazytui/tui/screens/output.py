@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lazytui.ansi import render_line
+from lazytui.core.model import RunState
 from lazytui.core.save import save_output
 from lazytui.core.search import parse_query
 from lazytui.core.tasks import hosts_of
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from lazytui.tui.messages import Changes
 
 COPIED_LINES = 1000
+_STEP_KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
 _WHEN_FINDING = ("back", "find_keep", "quit_now")
 
 
@@ -248,6 +250,25 @@ class OutputScreen(Stopping):
         """Draw a line under what is there now."""
         self.log_view.mark(self.clock.epoch())
 
+    def action_steps(self) -> None:
+        """Ask for a step, and go to where its output begins."""
+        self.intend(self._ask_step(), "steps")
+
+    async def _ask_step(self) -> None:
+        record = self.record
+        task, _ = await self.engine.task_of(record.task_id)
+        starts = await self.engine.step_starts(record.run_id)
+        steps = list(enumerate(task.steps[: len(_STEP_KEYS)]))
+        reached = max(starts)
+        lines = [f"{_step_word(at, reached, record)}  {step.title}" for at, step in steps]
+
+        def chosen(key: str | None) -> None:
+            if key is not None and (start := starts.get(_STEP_KEYS.index(key))) is not None:
+                self.log_view.go_to_offset(start)
+
+        choices = [(_STEP_KEYS[at], line) for at, line in enumerate(lines)]
+        self.open(ChoiceScreen("Go to the output of", (), choices, start=reached), chosen)
+
     # --- taking it along ---------------------------------------------------------------------
 
     def action_editor(self) -> None:
@@ -403,3 +424,14 @@ class OutputScreen(Stopping):
             self.dismiss()
             return
         self.rebuild()
+
+
+def _step_word(at: int, reached: int, record: RunRecord) -> str:
+    """Say how a step went: ``✓``, ``▸``, ``✗``; a blank for one that was not begun."""
+    if at < reached:
+        return "✓"
+    if at > reached:
+        return " "
+    if not record.state.is_final:
+        return "▸" if record.state is RunState.RUNNING else " "
+    return "✓" if record.state is RunState.SUCCEEDED else "✗"

@@ -182,6 +182,14 @@ class LogView(LogPane):
         self._show_line(line)
         self.post_message(self.Changed(self))
 
+    def go_to_offset(self, offset: int) -> None:
+        """Show the text from an offset in the file on, as soon as it is known what is there."""
+        self.follow = False  # or what comes would carry it away
+        self._leave_tail()
+        self._return_to = offset
+        self._return()
+        self._wake.set()
+
     def mark(self, at: float) -> None:
         """Draw a line under the output there is.
 
