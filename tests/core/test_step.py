@@ -59,7 +59,7 @@ def test_files_of_the_manager_are_meant_from_where_the_task_was_made(
     assert task.steps == (
         SendSpec(f"{tmp_path}/data", "there"),
         SendSpec("/a"),
-        GetSpec("out", str(tmp_path)),
+        GetSpec("out", f"{tmp_path}/"),  # into that folder
     )
 
 
