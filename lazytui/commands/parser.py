@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from lazytui import __version__
+from lazytui.commands.port_words import add_ports
 
 EPILOG = """\
 WHERE is a node set (gpu[01-04]), @group, or a filter (gpu>=1 mem>32G state:up); '*' is every host.
@@ -40,6 +41,7 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
     _add_files(commands)
     _add_tasks(commands)
     _add_groups(commands)
+    add_ports(commands)
     commands.add_parser("attach", help="the screen of the engine, which is started if none runs")
     commands.add_parser("stop-engine", help="end the engine; jobs go on at their hosts")
     doctor = commands.add_parser("doctor", help="what runs, what is wrong, what to do")
