@@ -61,11 +61,18 @@ def _events(context: Context) -> EngineScreen:
     return EventsScreen(context)
 
 
+def _files(context: Context) -> EngineScreen:
+    from lazytui.tui.screens.files import FilesScreen
+
+    return FilesScreen(context)
+
+
 # The roots, by the mode of Textual that keeps each as it was left. All but the first screen are
 # imported when they are asked for: the first paint does not wait for them.
 ROOTS: dict[str, Callable[[Context], EngineScreen]] = {
     "hosts": HostsScreen,
     "tasks": _tasks,
+    "files": _files,
     "events": _events,
 }
 
@@ -277,6 +284,10 @@ class LazytuiApp(App[None], inherit_bindings=False):
     async def action_view_tasks(self) -> None:
         """Go to Tasks."""
         await self.go_to("tasks")
+
+    async def action_view_files(self) -> None:
+        """Go to Files."""
+        await self.go_to("files")
 
     async def action_view_log(self) -> None:
         """Go to Events."""

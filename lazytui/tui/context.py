@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lazytui.core.audit import AuditRecord
     from lazytui.core.events import EventBus
+    from lazytui.core.files import Folder
     from lazytui.core.groups import Group
     from lazytui.core.history import PastCommand
     from lazytui.core.model import HostState, Metrics, RunRecord, RuntimeInfo
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lazytui.core.stops import StopReport
     from lazytui.core.task import RuntimeTask
     from lazytui.core.task_file import TaskDraft
+    from lazytui.core.transfer.progress import Progress
     from lazytui.core.where import Where
     from lazytui.program import Program
     from lazytui.tui.run_order import Draft
@@ -135,6 +137,20 @@ class RunsView(Protocol):
         """Give one run; KeyError when it is unknown."""
 
 
+class FilesView(Protocol):
+    """Folders to look into."""
+
+    async def look(self, host: str | None, path: str, *, make: bool = False) -> Folder:
+        """Look into a folder of a host, of the manager for None; TransferError when it fails."""
+
+
+class TransfersView(Protocol):
+    """Files on their way."""
+
+    def all(self) -> Sequence[Progress]:
+        """Give all transfers that are known, the newest last."""
+
+
 class EngineView(Protocol):
     """The engine as the screens see it: facts to read, intents to await."""
 
@@ -148,6 +164,10 @@ class EngineView(Protocol):
     def runs(self) -> RunsView: ...
     @property
     def questions(self) -> Sequence[QuestionView]: ...
+    @property
+    def files(self) -> FilesView: ...
+    @property
+    def transfers(self) -> TransfersView: ...
     @property
     def problems(self) -> Sequence[object]: ...
     @property
@@ -242,6 +262,8 @@ class Clock:
 class Drafts:
     """What was typed and not sent yet, for the time when its sheet is opened again."""
 
+    marked_hosts: tuple[str, ...] = ()
+    """What is marked on Hosts, for screens that ask for hosts."""
     run: tuple[tuple[str, ...], Draft] | None = None
     """The fields of the Run sheet, and the hosts that it was opened for."""
     task: TaskDraft | None = None

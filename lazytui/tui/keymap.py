@@ -83,6 +83,7 @@ SCOPE_TITLES = {
     "group": "Group",
     "tasks": "Tasks",
     "events": "Events",
+    "files": "Files",
     "filter": "Filter",
     "host": "Host",
     "output": "Output",
@@ -120,6 +121,27 @@ KEYMAP: tuple[Key, ...] = (
     Key("fold-all", ("F",), "unfold all", "Give every host a row of its own, or fold", "hosts"),
     Key("groups", ("at",), "groups", "The groups: show one, change it, run on it", "hosts"),
     Key("group-new", ("n",), "group", "Make a group: marked hosts, filter, or typed", "hosts"),
+    # Files
+    Key("open", ("enter",), "open", "Go into this folder", "files", bar=True),
+    Key(
+        "copy-across",
+        ("c",),
+        "copy",
+        "Copy the marked files, or this, to the folder at the other side",
+        "files",
+        bar=True,
+    ),
+    Key("copy-all", ("C",), "to all", "Send them to several hosts at once", "files", bar=True),
+    Key("focus-next", ("tab",), "other side", "Go to the other side", "files", bar=True),
+    Key("host", ("a",), "host", "Choose the host of the other side", "files", bar=True),
+    Key("mark", ("space",), "mark", "Mark this file, or unmark it", "files", bar=True),
+    Key("cancel", ("x",), "stop", "Stop transfers; they can go on later", "files", bar=True),
+    Key("mkdir", ("n",), "folder", "Make a folder", "files", bar=True),
+    Key("parent", ("backspace", "left"), "up", "Go to the folder around this one", "files"),
+    Key("mark-range", ("v",), "range", "Mark a range: begin here, end with it again", "files"),
+    Key("mark-all", ("asterisk",), "mark all", "Mark all that is shown, or nothing", "files"),
+    Key("hidden", ("h",), "hidden", "Show hidden files, or not", "files"),
+    Key("refresh", ("R",), "look again", "Look into both folders again", "files"),
     # Groups
     Key(
         "group-show", ("enter",), "show", "Show only these hosts, or all again", "groups", bar=True
@@ -357,6 +379,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("questions", ("Q",), "answer", "Answer the questions that wait", "global"),
     Key("view-hosts", ("1",), "hosts", "Go to Hosts", "global"),
     Key("view-tasks", ("2",), "tasks", "Go to Tasks", "global"),
+    Key("view-files", ("4",), "files", "Go to Files: here and on a host", "global"),
     Key("view-log", ("6",), "events", "Go to Events: who did what", "global"),
     Key("custom", ("exclamation_mark",), "saved", "Run one of your saved commands", "global"),
     Key("zoom", ("z",), "zoom", "Give this panel all the room, or not", "global"),

@@ -15,6 +15,7 @@ from lazytui.core.events import (
     QuestionsChanged,
     RunChanged,
     RuntimeChanged,
+    TransferMoved,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Changes:
         audit: somebody did something.
         groups: a group was added, changed or removed.
         presence: a terminal came or went.
+        transfers: files that are sent or got have come further.
     """
 
     hosts: frozenset[str]
@@ -44,6 +46,7 @@ class Changes:
     audit: bool = False
     groups: bool = False
     presence: bool = False
+    transfers: bool = False
 
 
 class EngineChanged(Message, bubble=False):
@@ -62,7 +65,7 @@ def changes_in(events: Iterable[Event]) -> Changes:
     questions = False
     audit = False
     groups = False
-    presence = False
+    presence = transfers = False
     for event in events:
         match event:
             case RuntimeChanged(host):
@@ -79,6 +82,10 @@ def changes_in(events: Iterable[Event]) -> Changes:
                 groups = True
             case PresenceChanged():
                 presence = True
+            case TransferMoved():
+                transfers = True
             case _:
                 pass  # notices are the app's own
-    return Changes(frozenset(hosts), frozenset(runs), output, questions, audit, groups, presence)
+    return Changes(
+        frozenset(hosts), frozenset(runs), output, questions, audit, groups, presence, transfers
+    )

@@ -14,6 +14,7 @@ from lazytui.core.events import (
     RunChanged,
     RuntimeChanged,
 )
+from lazytui.core.files import File, Folder
 from lazytui.core.groups import Group, evaluate, group_name
 from lazytui.core.journal_db import GroupRecord
 from lazytui.core.model import (
@@ -29,6 +30,8 @@ from lazytui.core.presence import Presence
 from lazytui.core.series import Series
 from lazytui.core.stops import StopReport
 from lazytui.core.task import RuntimeTask
+from lazytui.core.transfer.progress import Transfers
+from lazytui.errors import TransferError
 from lazytui.tui.context import Clock
 
 if TYPE_CHECKING:
@@ -103,6 +106,25 @@ class FakeQuestion:
     kind: str = "hostkey"
 
 
+class FakeFiles:
+    """Folders by host and path; whoever asks for another is told that it is not there."""
+
+    def __init__(self) -> None:
+        self.folders: dict[tuple[str | None, str], Folder] = {}
+        self.made: list[tuple[str | None, str]] = []
+
+    def add(self, host: str | None, path: str, *files: File) -> None:
+        self.folders[host, path] = Folder(path, files, 0, 210 * GIB, 2048 * GIB)
+
+    async def look(self, host: str | None, path: str, *, make: bool = False) -> Folder:
+        if make:
+            self.made.append((host, path))
+            self.add(host, path)
+        if (host, path) not in self.folders:
+            raise TransferError(f"{host}:{path}: No such file or directory")
+        return self.folders[host, path]
+
+
 class FakeRuns:
     def __init__(self) -> None:
         self.by_id: dict[str, RunRecord] = {}
@@ -135,6 +157,14 @@ class FakeEngine:
     config: FakeConfig = FakeConfig()
     members: dict[str, list[str]] = field(default_factory=dict)
     queries: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def files(self) -> FakeFiles:
+        return FakeFiles()
+
+    @cached_property
+    def transfers(self) -> Transfers:
+        return Transfers(self.events)
 
     @cached_property
     def presence(self) -> Presence:

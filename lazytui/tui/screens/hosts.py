@@ -314,6 +314,7 @@ class HostsScreen(HostList):
 
     def on_line_table_marks_changed(self) -> None:
         """Count the marks."""
+        self.context.drafts.marked_hosts = tuple(self.table.marked)
         self._show_current()
 
     def on_line_table_opened(self) -> None:
