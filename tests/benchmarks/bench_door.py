@@ -165,8 +165,9 @@ def stalled(cluster: DemoCluster, count: int, seconds: float) -> None:
         rest([other, stuck], 5)
         before = percentiles(other.keys(count))[1]
         memory = engine.memory_info().rss
+        os.write(stuck._master, b"21" * 20)
+        stuck.read(0.02)
         stuck.process.send_signal(signal.SIGSTOP)
-        os.write(stuck._master, b"21" * 5)
         began = time.perf_counter()
         during: list[float] = []
         while time.perf_counter() - began < seconds:
