@@ -391,8 +391,9 @@ class LazytuiApp(App[None], inherit_bindings=False):
         from lazytui.tui.screens.leave import LeaveScreen, would_stop
 
         records = self.engine.runs.records(RECORDS_SHOWN)
+        stops = self.engine.needs.reasons()
         stays = self.residence is not None  # the engine, and all that it does
-        if stays or isinstance(self.screen, LeaveScreen) or not would_stop(records):
+        if stays or isinstance(self.screen, LeaveScreen) or not would_stop(records, stops):
             self.exit()
             return
 
@@ -400,7 +401,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
             if choice is not None:
                 self.exit()
 
-        self.push_screen(LeaveScreen(records), decided)
+        self.push_screen(LeaveScreen(records, stops), decided)
 
     def _ask_to_stop_engine(self) -> None:
         """Say what would stop, and stop the engine when that is meant."""
@@ -414,7 +415,8 @@ class LazytuiApp(App[None], inherit_bindings=False):
                 residence.stop()
 
         records = self.engine.runs.records(RECORDS_SHOWN)
-        self.push_screen(StopEngineScreen(records, self.context.others), decided)
+        stops = self.engine.needs.reasons()
+        self.push_screen(StopEngineScreen(records, stops, self.context.others), decided)
 
     def action_interrupt(self) -> None:
         """Say how to leave; ``ctrl+c`` alone never ends anything."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lazytui.core.groups import Group
     from lazytui.core.history import PastCommand
     from lazytui.core.model import HostState, Metrics, RunRecord, RuntimeInfo
+    from lazytui.core.needs import Needs
     from lazytui.core.plan import Plan
     from lazytui.core.presence import Attached, Presence
     from lazytui.core.probes import Probe
@@ -158,6 +159,8 @@ class EngineView(Protocol):
     def events(self) -> EventBus: ...
     @property
     def presence(self) -> Presence: ...
+    @property
+    def needs(self) -> Needs: ...
     @property
     def runtimes(self) -> Mapping[str, RuntimeView]: ...
     @property

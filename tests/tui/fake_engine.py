@@ -25,6 +25,7 @@ from lazytui.core.model import (
     RunState,
     RuntimeInfo,
 )
+from lazytui.core.needs import Needs
 from lazytui.core.plan import Plan
 from lazytui.core.presence import Presence
 from lazytui.core.series import Series
@@ -165,6 +166,10 @@ class FakeEngine:
     @cached_property
     def transfers(self) -> Transfers:
         return Transfers(self.events)
+
+    @cached_property
+    def needs(self) -> Needs:
+        return Needs(self.events)
 
     @cached_property
     def presence(self) -> Presence:

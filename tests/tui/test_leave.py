@@ -65,6 +65,19 @@ async def test_leaving_while_jobs_only_run_on_hosts_asks_nothing():
         assert pilot.app._exit
 
 
+async def test_leaving_with_a_tunnel_says_that_it_stops():
+    engine = lab()
+    engine.needs.hold("tunnel 8888 to gpu01\x1b[2J")
+    async with shown(engine) as pilot:
+        await pilot.press("q")
+        await settle(pilot, "Leave lazytui?")
+        assert "Stops; it is back when lazytui is started again" in text(pilot.app)
+        assert "tunnel 8888 to gpu01" in text(pilot.app)
+        assert "Not started yet" not in text(pilot.app)
+        await pilot.press("escape")
+        assert not pilot.app._exit
+
+
 async def test_ctrl_q_works_over_a_sheet_with_text_in_it():
     async with shown(with_batches()) as pilot:
         await pilot.press("r", *"upti", "ctrl+q")

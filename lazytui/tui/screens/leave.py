@@ -30,8 +30,8 @@ class LeaveScreen(ChoiceScreen, inherit_bindings=False):
     SCOPES: ClassVar[tuple[str, ...]] = ("leave",)
     BINDINGS = bindings("leave")
 
-    def __init__(self, records: Sequence[RunRecord]) -> None:
-        super().__init__("Leave lazytui?", _without_engine(records), ((LEAVE, "leave"),))
+    def __init__(self, records: Sequence[RunRecord], stops: Sequence[str] = ()) -> None:
+        super().__init__("Leave lazytui?", _without_engine(records, stops), ((LEAVE, "leave"),))
 
 
 class StopEngineScreen(ChoiceScreen, inherit_bindings=False):
@@ -39,14 +39,15 @@ class StopEngineScreen(ChoiceScreen, inherit_bindings=False):
 
     Args:
         records: the runs, newest first.
+        stops: what the engine holds besides, in a few words each.
         others: how many other terminals look at it.
     """
 
     SCOPES: ClassVar[tuple[str, ...]] = ("leave",)
     BINDINGS = bindings("leave")
 
-    def __init__(self, records: Sequence[RunRecord], others: int) -> None:
-        lines = _without_engine(records)
+    def __init__(self, records: Sequence[RunRecord], stops: Sequence[str], others: int) -> None:
+        lines = _without_engine(records, stops)
         if others:
             looking = (
                 "1 other terminal leaves" if others == 1 else f"{others} other terminals leave"
@@ -56,20 +57,24 @@ class StopEngineScreen(ChoiceScreen, inherit_bindings=False):
         super().__init__("Stop the engine?", lines, ((STOP, "yes, stop it"), ("n", "no")))
 
 
-def _without_engine(records: Sequence[RunRecord]) -> list[str]:
-    """Say what waits while no engine runs, and what goes on."""
+def _without_engine(records: Sequence[RunRecord], stops: Sequence[str]) -> list[str]:
+    """Say what stops while no engine runs, what waits, and what goes on."""
     lines: list[str] = []
+    if stops:
+        named = [f"  {sanitize(what, max_chars=64)}" for what in stops]
+        lines += ["Stops; it is back when lazytui is started again:", *_named(named)]
     if queued := _tasks(records, RunState.QUEUED):
-        lines += ["Not started yet; goes on when lazytui is started again:", *_named(queued)]
+        later = "Not started yet; goes on when lazytui is started again:"
+        lines += [*([""] if lines else []), later, *_named(queued)]
     if running := _tasks(records, RunState.RUNNING):
         found = "Goes on on the hosts; it is found again under Tasks:"
         lines += [*([""] if lines else []), found, *_named(running)]
     return lines
 
 
-def would_stop(records: Iterable[RunRecord]) -> bool:
-    """Say whether leaving would hold something up: a run that was not started yet."""
-    return any(record.state is RunState.QUEUED for record in records)
+def would_stop(records: Iterable[RunRecord], stops: Sequence[str] = ()) -> bool:
+    """Say whether leaving would end what is held, or hold up a run that was not started yet."""
+    return bool(stops) or any(record.state is RunState.QUEUED for record in records)
 
 
 def _tasks(records: Iterable[RunRecord], state: RunState) -> list[str]:
