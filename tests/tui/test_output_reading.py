@@ -464,7 +464,7 @@ async def test_r_runs_it_again_on_this_host_and_shows_that(tmp_path):
     async with reading(tmp_path) as (engine, pilot):
         await pilot.press("r")
         await settle(pilot, "Tasks › #2")
-        assert engine.asked == [("run_command", "python train.py", ("gpu01",))]
+        assert engine.asked == [("run_again", 1, ("gpu01",))]
         assert "No output so far." in text(pilot.app)
 
 
