@@ -180,7 +180,7 @@ def test_an_array_where_there_is_no_numpy_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "numpy", None)  # as if it were not installed
-    with pytest.raises(UntrustedReturnError, match="does not have: .*numpy"):
+    with pytest.raises(UntrustedReturnError, match=r"does not have: .*numpy"):
         unpickle.read(b"\x80\x04\x8c\x05numpy\x8c\x07ndarray\x93.", host="gpu01")
 
 
