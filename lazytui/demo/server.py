@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from lazytui.demo.cast import Answer
+from lazytui.demo.shell import serve_terminal
 from lazytui.demo.stage import ADDRESS, Entry
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ async def pretend_host(
         0,
         server_host_keys=[key],
         authorized_client_keys=asyncssh.import_authorized_keys(client_key),
-        process_factory=_Commands(folder).run,
+        process_factory=_Commands(folder, host.name).run,
         encoding=None,
+        line_editor=False,  # programs on a terminal do that themselves
         agent_forwarding=False,
     )
     try:
@@ -72,9 +74,9 @@ def _mute_port(*, listening: bool) -> Iterator[int]:
 class _Commands:
     """Runs the commands of one pretend host."""
 
-    def __init__(self, folder: HostFolder) -> None:
+    def __init__(self, folder: HostFolder, name: str) -> None:
         self._folder = folder
-        self._environment = folder.environment()
+        self._environment = {**folder.environment(), "PS1": f"{name}$ "}
 
     async def run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         """Serve one session: bytes between the channel and a local process, then its status.
@@ -82,6 +84,10 @@ class _Commands:
         asyncssh could redirect to pipes by itself; under load that lost the end of the input.
         """
         argv = ["/bin/sh", "-c", process.command] if process.command else ["/bin/sh"]
+        if process.term_type is not None:
+            home = str(self._folder.home)
+            process.exit(await serve_terminal(process, argv, self._environment, home))
+            return
         child = await asyncio.create_subprocess_exec(
             *argv,
             stdin=asyncio.subprocess.PIPE,

@@ -297,3 +297,18 @@ async def test_a_hundred_hosts_are_all_in_the_config() -> None:
 
     assert len(set(names)) == 100
     assert done.stdout == b"here\n"
+
+
+async def test_a_shell_has_a_terminal_of_the_clients_size_that_follows_it(cluster):
+    async with asyncssh.connect("cpu01", config=[str(cluster.config)]) as connection:
+        shell = await connection.create_process(
+            term_type="xterm-256color", term_size=(91, 33), encoding=None
+        )
+        await shell.stdout.readuntil(b"cpu01$ ")
+        shell.stdin.write(b"stty size; echo $TERM\n")
+        said = await shell.stdout.readuntil(b"33 91\r\nxterm-256color\r\ncpu01$ ")
+        assert b"33 91" in said
+        shell.change_terminal_size(70, 20)
+        shell.stdin.write(b"stty size; exit 3\n")
+        await shell.stdout.readuntil(b"20 70\r\n")
+        assert (await shell.wait()).exit_status == 3
