@@ -10,7 +10,8 @@ import sys
 from lazytui.remote import tree
 from lazytui.remote.give import Source, give, read_wants
 from lazytui.remote.records import Gathered, Reader, in_pieces, record
-from lazytui.remote.take import Taker, failure, make_folders, pour
+from lazytui.remote.names import failure, make_folders, pour
+from lazytui.remote.take import Taker
 from lazytui.remote.tree import TransferError
 
 TYPE_CHECKING = False
