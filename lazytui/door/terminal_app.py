@@ -8,6 +8,8 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from textual.widget import MountError
+
 from lazytui.door.driver import ChannelDriver
 from lazytui.door.passthrough import hand_over
 from lazytui.tui.app import LazytuiApp
@@ -102,6 +104,10 @@ class TerminalApp(LazytuiApp):
 
     def _handle_exception(self, error: Exception) -> None:
         """End this app alone; the fault goes to the log, and a sentence to the user."""
+        if self.leaving.is_set() and isinstance(error, MountError):
+            # It was left before its first screen stood, which is no fault.
+            self._close_messages_no_wait()
+            return
         self._return_code = 1
         if self.failure is None:
             self.failure = error

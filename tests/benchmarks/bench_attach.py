@@ -24,6 +24,8 @@ from tests.leftovers import end_engines
 
 HOSTS = 64
 IDLE_S = 5.0
+# Of "host0000", or of the fold "host[0000-…" that hosts become once they are known to be down.
+FIRST_ROW = b"0000"
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -43,7 +45,7 @@ def idle_pump(ours: list[str], env: dict[str, str]) -> tuple[float, float]:
     process = subprocess.Popen(ours, stdin=slave, stdout=slave, stderr=slave, env=env)
     os.close(slave)
     seen = b""
-    while b"host0000" not in seen:
+    while FIRST_ROW not in seen:
         seen += os.read(terminal, 65536)
     pump = psutil.Process(process.pid)
     before = sum(pump.cpu_times()[:2])
@@ -72,11 +74,11 @@ def main() -> None:
         ours = [sys.executable, "-m", "lazytui"]
         peer = [sys.executable, "-c", TABLE.replace("range(256)", f"range({HOSTS})")]
         try:
-            first_paint(ours, env, b"host0000")  # starts the engine
+            first_paint(ours, env, FIRST_ROW)  # starts the engine
             medians = interleave(
                 {
-                    "attach": lambda: first_paint(ours, env, b"host0000"),
-                    "Textual's table": lambda: first_paint(peer, env, b"host0000"),
+                    "attach": lambda: first_paint(ours, env, FIRST_ROW),
+                    "Textual's table": lambda: first_paint(peer, env, FIRST_ROW),
                     "python -c pass": lambda: _python(env),
                 },
                 rounds,

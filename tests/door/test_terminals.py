@@ -223,6 +223,24 @@ async def test_an_app_that_does_not_come_to_its_end_is_ended(monkeypatch):
         await terminal.when(lambda: terminal.ended)
 
 
+@pytest.mark.parametrize("turns", range(0, 40, 4))
+async def test_a_terminal_closed_before_its_first_screen_has_merely_left(turns, caplog):
+    engine, terminal = served(lab()), Terminal()
+    hello = Hello("screen", environ=terminal.environ)
+    serving = asyncio.ensure_future(serve_terminal(engine, terminal, hello))
+    await terminal.when(lambda: hasattr(terminal, "events"), "the app")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+    terminal.hang_up()
+
+    async with asyncio.timeout(20):
+        assert await serving == 0
+    assert terminal.ended == (0, "")
+    assert engine.presence.terminals == ()
+    assert "failed" not in caplog.text
+
+
 async def test_a_terminal_that_has_left_leaves_nothing_behind(monkeypatch):
     apps: WeakSet[LazytuiApp] = WeakSet()
     mount = LazytuiApp.on_mount
