@@ -11,11 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lazytui.core.exposing import (
-    expose_port_from_runtime,
-    expose_port_from_runtime_to_group,
-    expose_port_to_runtimes,
-)
 from lazytui.core.exposure_model import Direction, ExposureSpec, ExposureState, Service
 from lazytui.errors import ExposureError, NoPortsLeftError, PortInUseError, UsageError
 from tests.core.exposing import from_runtime, socks, to_group, to_runtimes, until
@@ -146,8 +141,8 @@ async def test_the_first_port_that_is_free_everywhere_is_chosen(farm: SSHFarm) -
 
     async with engine_on(farm) as engine, service(shout) as port, service(shout) as taken:
         free = free_port()
-        exposure = await expose_port_from_runtime_to_group(
-            engine.exposures, ["gpu01", "gpu02"], "gpu01", port, [taken, free]
+        exposure = await engine.exposures.add(
+            to_group("gpu01", port, taken, "gpu02"), [taken, free]
         )
 
     assert [row.port for row in exposure.rows] == [free]
@@ -159,9 +154,9 @@ async def test_no_port_left_is_an_error(farm: SSHFarm) -> None:
 
     async with engine_on(farm) as engine, service(shout) as port:
         with pytest.raises(NoPortsLeftError, match=str(port)):
-            await expose_port_to_runtimes(engine.exposures, ["gpu01"], port, [port])
+            await engine.exposures.add(to_runtimes(port, port, "gpu01"), [port])
         with pytest.raises(NoPortsLeftError):
-            await expose_port_from_runtime(engine.exposures, "gpu01", port, [])
+            await engine.exposures.add(from_runtime("gpu01", port, port), [])
 
 
 async def test_a_port_taken_on_the_manager_names_who_has_it(farm: SSHFarm) -> None:
@@ -169,7 +164,7 @@ async def test_a_port_taken_on_the_manager_names_who_has_it(farm: SSHFarm) -> No
 
     async with engine_on(farm) as engine, service(shout) as port:
         with pytest.raises(PortInUseError, match="lazytui itself") as caught:
-            await expose_port_from_runtime(engine.exposures, "gpu01", port)
+            await engine.exposures.add(from_runtime("gpu01", port, port))
 
     assert (caught.value.port, caught.value.runtime) == (port, None)
 
@@ -187,7 +182,7 @@ async def test_a_port_taken_on_a_host_names_host_and_program_and_is_undone_elsew
         everything = engine.exposures.all()
         free = is_free(wanted)
         with pytest.raises(PortInUseError, match=rf"on gpu01 \(.*pid {os.getpid()}\)"):
-            await expose_port_to_runtimes(engine.exposures, ["gpu01"], port)
+            await engine.exposures.add(to_runtimes(port, port, "gpu01"))
 
     assert caught.value.runtime in ("gpu01", "gpu02")
     assert (everything, free) == ([], True)
@@ -231,16 +226,6 @@ async def test_what_cannot_be_meant_is_refused_before_anything_is_done(
             await engine.exposures.add(spec)
 
     assert farm.hosts["gpu01"].connections() == 0
-
-
-async def test_an_excluded_stranger_is_an_error(farm: SSHFarm) -> None:
-    farm.add("gpu01")
-
-    async with engine_on(farm) as engine:
-        with pytest.raises(ValueError, match="'gpu02' is not in the group"):
-            await expose_port_to_runtimes(engine.exposures, ["gpu01"], 80, None, "gpu02")
-        with pytest.raises(ValueError, match="'gpu02' is not in the group"):
-            await expose_port_from_runtime_to_group(engine.exposures, ["gpu01"], "gpu02", 80)
 
 
 async def test_a_host_that_is_down_is_told_and_nothing_is_left(farm: SSHFarm) -> None:
