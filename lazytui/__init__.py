@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lazytui.blocking.calls import close as close
+    from lazytui.blocking.clusters import DaskCluster as DaskCluster
+    from lazytui.blocking.clusters import HyperoptCluster as HyperoptCluster
+    from lazytui.blocking.clusters import MasterWorkerCluster as MasterWorkerCluster
+    from lazytui.blocking.clusters import RuntimeCluster as RuntimeCluster
     from lazytui.blocking.group import RuntimeGroup as RuntimeGroup
     from lazytui.blocking.manager import RuntimeManager as RuntimeManager
     from lazytui.blocking.runtime import Runtime as Runtime
@@ -32,6 +36,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
+    **dict.fromkeys(
+        ("DaskCluster", "HyperoptCluster", "MasterWorkerCluster", "RuntimeCluster"),
+        "lazytui.blocking.clusters",
+    ),
     "Runtime": "lazytui.blocking.runtime",
     "RuntimeGroup": "lazytui.blocking.group",
     "RuntimeManager": "lazytui.blocking.manager",

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from tests.engines import ROOT, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.sshd import SSHFarm
 
@@ -38,10 +38,14 @@ def blocks(page: Path) -> Iterator[Block]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs_and_prints_what_the_page_says(
-    page: Path, farm: SSHFarm, tmp_path: Path
+    page: Path, farm: SSHFarm, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    farm.add("gpu01")
-    farm.add("gpu02")
+    # The parts of a cluster share port numbers, so that its hosts need networks of their own.
+    apart = "DaskCluster" in page.read_text(encoding="utf-8")
+    lab = request.getfixturevalue("netns") if apart else farm
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin" if apart else None
+    lab.add("gpu01", path=path)
+    lab.add("gpu02", path=path)
     if "old01" in page.read_text(encoding="utf-8"):
         farm.add_refused("old01")
     found = list(blocks(page))

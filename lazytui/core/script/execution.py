@@ -137,6 +137,11 @@ class Execution:
         await self._run.done.wait()
         return [await self.step_log(step) for step in range(self._steps)]
 
+    async def printed(self) -> str:
+        """Give what it printed so far, of all steps."""
+        data = await asyncio.to_thread(_read, self.record.spool, 0, None)
+        return data.decode("utf-8", "replace")
+
     async def step_log(self, index: int) -> str:
         """Wait until a step is over, and give what it printed, stdout and stderr as they came.
 

@@ -21,7 +21,7 @@ from lazytui.ssh.config import SSHConfig
 from lazytui.ssh.credentials import NobodyAsks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from lazytui.core.script.execution import Execution
     from lazytui.ssh.login import Login
@@ -138,6 +138,10 @@ class Session:
             execution.teller = teller
             self._tellers.add(teller)
             teller.add_done_callback(self._tellers.discard)
+
+    def at_end(self, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Call something before the session ends, the last one first; it may be done already."""
+        self._stack.push_async_callback(do)
 
     async def _end(self) -> None:
         await self.cleanup()

@@ -1,0 +1,272 @@
+"""What clusters have in common: a master, workers, and launchers that can be exchanged."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from lazytui.core.script import asking
+from lazytui.core.script.together import each
+from lazytui.errors import NoPortsLeftError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lazytui.clusters.local import LocalProcess
+    from lazytui.core.script.group import ScriptGroup
+    from lazytui.core.script.ports import ScriptExposure
+    from lazytui.core.script.task import ScriptTask
+
+
+async def take_free(group: ScriptGroup, ports: Sequence[int], count: int) -> list[int]:
+    """Give the first of some ports that are free on the manager and on all members.
+
+    Raises:
+        NoPortsLeftError: too few are.
+        InvalidRuntimeError: a host cannot be asked.
+    """
+    here = asking.free_here(asking.check_ports(ports))
+    left = here
+    for free in await each(group.runtimes, lambda member: member.free_ports(here)):
+        left = [port for port in left if port in free]
+    if len(left) < count:
+        raise NoPortsLeftError(
+            f"{count} ports are needed that are free on this machine and on "
+            f"{', '.join(group.hosts)}, but only {len(left)} of {len(ports)} are; give more ports"
+        )
+    return left[:count]
+
+
+class MasterLauncher(ABC):
+    """Starts the master of a cluster.
+
+    Args:
+        runtime_group: the hosts of the cluster.
+    """
+
+    def __init__(self, runtime_group: ScriptGroup) -> None:
+        self.runtime_group = runtime_group
+        self.port = 0
+        self.process: LocalProcess | None = None
+
+    @abstractmethod
+    async def start(self, ports: list[int], timeout: float = 3, debug: bool = False) -> list[int]:
+        """Start it on the first of some ports, or on the next that is free.
+
+        Args:
+            ports: to choose from.
+            timeout: seconds until it must listen.
+            debug: print its output as it ends.
+
+        Returns:
+            The ports that are left.
+
+        Raises:
+            MasterStartError: it did not start.
+            NoPortsLeftError: none of the ports is free.
+        """
+
+    async def cleanup(self) -> None:
+        """End it."""
+        if self.process is not None:
+            await self.process.stop()
+
+
+class WorkerLauncher(ABC):
+    """Starts and ends the workers of a cluster.
+
+    Args:
+        runtime_group: the hosts of the cluster.
+    """
+
+    def __init__(self, runtime_group: ScriptGroup) -> None:
+        self.runtime_group = runtime_group
+        self.ports_per_host: dict[str, list[int]] = {}
+        self.tasks: list[ScriptTask] = []
+        self.exposures: list[ScriptExposure] = []
+
+    @abstractmethod
+    async def start(
+        self, worker_count: int, master_port: int, ports: list[int], debug: bool = False
+    ) -> list[int]:
+        """Start workers, round robin.
+
+        Args:
+            worker_count: how many more.
+            master_port: of the master, on localhost everywhere.
+            ports: for them to use.
+            debug: print their output as it arrives.
+
+        Returns:
+            The ports that are left.
+
+        Raises:
+            NoPortsLeftError: there are too few.
+            InvalidRuntimeError, ExposureError: a host cannot be used.
+        """
+
+    @abstractmethod
+    async def setup_worker_ssh_tunnels(self) -> None:
+        """Make all ports of :attr:`ports_per_host` that are not yet reachable from all others."""
+
+    async def cleanup(self) -> None:
+        """End all workers and their exposures."""
+        tasks, self.tasks = self.tasks, []
+        runs = [task.execution for task in tasks if task.execution is not None]
+        await each(runs, lambda run: run.stop())
+        exposures, self.exposures = self.exposures, []
+        await each(exposures, lambda exposure: exposure.remove())
+        self.ports_per_host.clear()
+
+    def placed(self, count: int) -> list[str]:
+        """Give the hosts of the next workers, those with the fewest first, ties in order."""
+        busy = dict.fromkeys(self.runtime_group.hosts, 0)
+        for task in self.tasks:
+            if task.execution is not None and task.execution.host in busy:
+                busy[task.execution.host] += 1
+        hosts = []
+        for _ in range(count):
+            host = min(busy, key=lambda name: busy[name])
+            busy[host] += 1
+            hosts.append(host)
+        return hosts
+
+
+class RuntimeCluster(ABC):
+    """Something that runs on a group of runtimes as a whole. Use it as an async context manager."""
+
+    @abstractmethod
+    async def cleanup(self) -> None:
+        """End it; nothing of it is left on any host."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.cleanup()
+
+
+class MasterWorkerCluster(RuntimeCluster):
+    """A master and its workers. They end with :meth:`cleanup`, or with the session at the latest.
+
+    Args:
+        runtime_group: the hosts of the cluster.
+        ports: for its parts to use; by default the default range.
+        master_launcher: starts the master.
+        worker_launcher: starts the workers.
+
+    Raises:
+        ValueError: the group has no hosts.
+    """
+
+    DEFAULT_MASTER_PORT: ClassVar[int] = 60000
+    DEFAULT_PORT_RANGE_START: ClassVar[int] = 60001
+    DEFAULT_PORT_RANGE_END: ClassVar[int] = 60200
+    START_S: ClassVar[float] = 30.0  # that start() waits for the master; Python may load slowly
+
+    def __init__(
+        self,
+        runtime_group: ScriptGroup,
+        ports: list[int] | None = None,
+        master_launcher: MasterLauncher | None = None,
+        worker_launcher: WorkerLauncher | None = None,
+    ) -> None:
+        if not runtime_group.hosts:
+            raise ValueError("a cluster needs a group with hosts")
+        self.runtime_group = runtime_group
+        first, end = self.DEFAULT_PORT_RANGE_START, self.DEFAULT_PORT_RANGE_END
+        self.ports = list(ports) if ports is not None else list(range(first, end + 1))
+        self.master_launcher = master_launcher or self._make_master()
+        self.worker_launcher = worker_launcher or self._make_workers()
+        # A launcher may have been made for what an API above shows of the group.
+        self.master_launcher.runtime_group = runtime_group
+        self.worker_launcher.runtime_group = runtime_group
+
+    @abstractmethod
+    def _make_master(self) -> MasterLauncher:
+        """Make the launcher that is used unless another is given."""
+
+    @abstractmethod
+    def _make_workers(self) -> WorkerLauncher:
+        """Make the launcher that is used unless another is given."""
+
+    @property
+    def master_port(self) -> int:
+        """Where the master listens, on localhost, here and on every host; 0 before the start."""
+        return self.master_launcher.port
+
+    async def check(self) -> None:
+        """See that all hosts can take part; called before anything is started.
+
+        Raises:
+            MasterStartError: one cannot; it says which and why.
+        """
+
+    async def start(
+        self, worker_count: int | None = None, master_port: int | None = None, debug: bool = False
+    ) -> None:
+        """Start master and workers; if anything goes wrong, nothing is left.
+
+        Args:
+            worker_count: as many as there are hosts by default.
+            master_port: the default one, or one of ``ports``, by default.
+            debug: print the output of the workers as it arrives.
+
+        Raises:
+            MasterStartError: the master did not start, or a host cannot take part.
+            PortInUseError, NoPortsLeftError: there are too few free ports.
+            InvalidRuntimeError, ExposureError: a host cannot be used.
+        """
+        try:
+            await self.start_master(master_port, self.START_S, debug)
+            await self.start_workers(worker_count, debug)
+        except BaseException:
+            await self.cleanup()
+            raise
+
+    async def start_master(
+        self, master_port: int | None = None, timeout: float = 3, debug: bool = False
+    ) -> None:
+        """Start the master; see :meth:`start`.
+
+        Args:
+            master_port: where it shall listen.
+            timeout: seconds until it must.
+            debug: as in :meth:`start`.
+        """
+        await self.check()
+        self.runtime_group.session.at_end(self.cleanup)
+        wanted = [self.DEFAULT_MASTER_PORT, *self.ports] if master_port is None else [master_port]
+        left = await self.master_launcher.start(wanted, timeout, debug)
+        taken = {self.master_launcher.port}
+        self.ports = [
+            port for port in (left if master_port is None else self.ports) if port not in taken
+        ]
+
+    async def start_workers(self, count: int | None = None, debug: bool = False) -> None:
+        """Start more workers; see :meth:`start`.
+
+        Raises:
+            ValueError: the count is not positive.
+        """
+        count = self.runtime_group.runtime_count if count is None else count
+        if count < 1:
+            raise ValueError(f"a cluster needs at least one worker, not {count}")
+        self.ports = await self.worker_launcher.start(count, self.master_port, self.ports, debug)
+
+    async def log(self) -> list[tuple[str, str]]:
+        """Give what its parts printed so far, each with its name and host."""
+        process = self.master_launcher.process
+        parts = [] if process is None else [(process.name, process.log())]
+        for task in self.worker_launcher.tasks:
+            if task.execution is not None:
+                title = f"{task.name} on {task.execution.host}"
+                parts.append((title, await task.execution.printed()))
+        return parts
+
+    async def cleanup(self) -> None:
+        """End workers and master; exposures and processes are gone after it."""
+        try:
+            await self.worker_launcher.cleanup()
+        finally:
+            await self.master_launcher.cleanup()

@@ -1,0 +1,163 @@
+"""Clusters on real sshd hosts that cannot reach each other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lazytui.clusters import versions
+from lazytui.clusters.dask import DaskCluster, DaskWorkerLauncher
+from lazytui.clusters.hyperopt import HyperoptCluster
+from lazytui.core.script.session import Session
+from lazytui.errors import MasterStartError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from lazytui.core.script.group import ScriptGroup
+    from tests.netns import NetnsLab
+    from tests.sshd import SSHFarm
+
+HOSTS = ["node1", "node2", "node3"]
+
+# A stand-in, no database: it listens, which is all that shows a mongod to be alive.
+MONGOD = """#!/usr/bin/env python3
+import socket, sys
+port = int(sys.argv[sys.argv.index("--port") + 1])
+with socket.create_server(("127.0.0.1", port)) as server:
+    while True:
+        server.accept()[0].close()
+"""
+
+WORKER = '#!/bin/sh\necho "worker $*"; exec sleep 1000\n'
+
+
+@pytest.fixture
+async def group(
+    netns: NetnsLab, farm: SSHFarm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[ScriptGroup]:
+    """Three hosts; programs in ``tmp_path`` are on their PATH and on ours."""
+    for name, value in farm.env().items():
+        monkeypatch.setenv(name, value)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    monkeypatch.setenv("PATH", path)
+    for host in HOSTS:
+        netns.add(host, path=path)
+    links = subprocess.run(["ip", "-o", "link", "show"], capture_output=True, text=True, check=True)
+    for line in links.stdout.splitlines():
+        name = line.split(": ")[1].partition("@")[0]
+        if name.startswith(f"{netns._token}h"):  # ends of hosts on the bridge: not to each other
+            subprocess.run(
+                ["ip", "link", "set", name, "type", "bridge_slave", "isolated", "on"], check=True
+            )
+    async with Session() as session:
+        yield await session.group(hosts=HOSTS)
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+async def test_dask_shuffles_between_hosts_that_cannot_see_each_other_and_survives_a_dead_worker(
+    group: ScriptGroup,
+) -> None:
+    def add_up(parts: list[range]) -> int:
+        return sum(map(sum, parts))
+
+    async with DaskCluster(group) as cluster:
+        await cluster.start()
+        async with await cluster.get_client(timeout=20) as client:
+            await client.wait_for_workers(3, timeout=60)
+
+            workers = list(client.scheduler_info(n_workers=-1)["workers"])
+            parts = [client.submit(range, 10, workers=[worker], pure=False) for worker in workers]
+            sums = [
+                client.submit(add_up, parts, workers=[worker], pure=False) for worker in workers
+            ]
+            assert await client.gather(sums) == [135, 135, 135]
+
+            victim = workers[0]
+            before = (await client.run(os.getpid, workers=[victim]))[victim]
+            os.kill(before, signal.SIGKILL)  # processes are not apart, only networks
+            after = await client.submit(os.getpid, workers=[victim], pure=False)
+            assert after != before
+
+            await cluster.scale(1)
+            assert isinstance(cluster.worker_launcher, DaskWorkerLauncher)
+            assert list(await client.ncores()) == cluster.worker_launcher.addresses
+            assert await client.submit(sum, [1, 2], pure=False) == 3
+        assert len(cluster.worker_launcher.tasks) == 1
+        assert any("scheduler" in name.lower() for name, _ in await cluster.log())
+        process = cluster.master_launcher.process
+
+    assert process is not None
+    assert not process.is_alive
+    assert group.session.engine.exposures.all() == []
+    assert all(not run.executions.alive() for run in group.runtimes)
+
+
+async def test_a_host_without_dask_stops_the_start_and_is_told_what_to_install(
+    group: ScriptGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {**versions.versions_here(), "dask": "1.0"}
+    monkeypatch.setattr(versions, "versions_here", lambda: here)
+    cluster = DaskCluster(group)
+
+    with pytest.raises(MasterStartError, match=r"node2: dask .*, but 1\.0 here: .*dask==1\.0"):
+        await cluster.start()
+
+    assert cluster.master_launcher.process is None
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        ({}, "there is no python3"),
+        ({"python": "2.7"}, "Python 2.7, but"),
+        ({**versions.versions_here(), "distributed": ""}, "no distributed: python3 -m pip install"),
+    ],
+)
+def test_what_a_host_lacks_is_said_with_the_way_to_get_it(
+    there: dict[str, str], words: str
+) -> None:
+    assert words in versions.mismatch(versions.versions_here(), there, "python3")
+
+
+async def test_hyperopt_workers_reach_the_database_by_its_port_and_end_with_the_cluster(
+    group: ScriptGroup, tmp_path: Path
+) -> None:
+    program(tmp_path, "mongod", MONGOD)
+    program(tmp_path, "hyperopt-mongo-worker", WORKER)
+    cluster = HyperoptCluster(group, dbname="trials")
+
+    await cluster.start()
+
+    port = cluster.master_port
+    assert cluster.mongo_trial_url == f"mongo://localhost:{port}/trials/jobs"
+    tasks = cluster.worker_launcher.tasks
+    assert [task.execution.host for task in tasks if task.execution] == HOSTS
+    assert [await runtime.has_free_port(port) for runtime in group.runtimes] == [False] * 3
+    assert await group.runtimes[0].echo("$MONGO_CONNECTION_URL") == cluster.mongo_url
+
+    await cluster.cleanup()
+
+    assert group.session.engine.exposures.all() == []
+    assert all(not runtime.executions.alive() for runtime in group.runtimes)
+    assert await group.runtimes[0].has_free_port(port)
+
+
+async def test_without_a_mongod_there_is_a_way_to_get_one(
+    group: ScriptGroup, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(MasterStartError, match="no mongod on this machine: install"):
+        await HyperoptCluster(group).start()
