@@ -67,11 +67,18 @@ def _files(context: Context) -> EngineScreen:
     return FilesScreen(context)
 
 
+def _ports(context: Context) -> EngineScreen:
+    from lazytui.tui.screens.ports import PortsScreen
+
+    return PortsScreen(context)
+
+
 # The roots, by the mode of Textual that keeps each as it was left. All but the first screen are
 # imported when they are asked for: the first paint does not wait for them.
 ROOTS: dict[str, Callable[[Context], EngineScreen]] = {
     "hosts": HostsScreen,
     "tasks": _tasks,
+    "ports": _ports,
     "files": _files,
     "events": _events,
 }
@@ -284,6 +291,10 @@ class LazytuiApp(App[None], inherit_bindings=False):
     async def action_view_tasks(self) -> None:
         """Go to Tasks."""
         await self.go_to("tasks")
+
+    async def action_view_ports(self) -> None:
+        """Go to Ports."""
+        await self.go_to("ports")
 
     async def action_view_files(self) -> None:
         """Go to Files."""

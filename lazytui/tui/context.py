@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lazytui.core.audit import AuditRecord
     from lazytui.core.events import EventBus
+    from lazytui.core.exposure_model import Exposure, ExposureSpec, Suggestion, TestResult
     from lazytui.core.files import Folder
     from lazytui.core.groups import Group
     from lazytui.core.history import PastCommand
@@ -152,6 +153,37 @@ class TransfersView(Protocol):
         """Give all transfers that are known, the newest last."""
 
 
+class ExposuresView(Protocol):
+    """Ports made reachable elsewhere; what is refused raises with the reason."""
+
+    def all(self) -> Sequence[Exposure]:
+        """Give all that are known, the oldest first."""
+
+    async def load(self) -> object:
+        """Learn what other programs hold."""
+
+    async def add(self, spec: ExposureSpec, choices: Sequence[int] | None = None) -> Exposure:
+        """Set one up everywhere it shall be, or nowhere."""
+
+    async def remove(self, number: int) -> object:
+        """End one and forget it."""
+
+    async def start(self, number: int) -> object:
+        """Take one up that is off."""
+
+    async def stop(self, number: int) -> object:
+        """Take one down and keep its definition."""
+
+    async def set_auto(self, number: int, auto: bool) -> object:
+        """Say whether one is taken up at the next start."""
+
+    async def test(self, number: int) -> Sequence[TestResult]:
+        """Try each listener of one."""
+
+    async def suggestions(self, host: str) -> Sequence[Suggestion]:
+        """List what listens on a host and is not exposed."""
+
+
 class EngineView(Protocol):
     """The engine as the screens see it: facts to read, intents to await."""
 
@@ -171,6 +203,8 @@ class EngineView(Protocol):
     def files(self) -> FilesView: ...
     @property
     def transfers(self) -> TransfersView: ...
+    @property
+    def exposures(self) -> ExposuresView: ...
     @property
     def problems(self) -> Sequence[object]: ...
     @property

@@ -84,6 +84,8 @@ SCOPE_TITLES = {
     "tasks": "Tasks",
     "events": "Events",
     "files": "Files",
+    "ports": "Ports",
+    "port-form": "Expose a port",
     "filter": "Filter",
     "host": "Host",
     "output": "Output",
@@ -105,6 +107,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("run", ("r",), "run", "Run a command on the marked hosts, or this one", "hosts", bar=True),
     Key("shell", ("s",), "shell", "Open a shell on this host", "hosts", bar=True),
     Key("logs", ("l",), "output", "Output of the last run on this host", "hosts", bar=True),
+    Key("ports", ("p",), "ports", "The ports of this host that are exposed", "hosts", bar=True),
     Key(
         "refresh", ("R",), "try now", "Try the marked hosts, or this one, again", "hosts", bar=True
     ),
@@ -142,6 +145,24 @@ KEYMAP: tuple[Key, ...] = (
     Key("mark-all", ("asterisk",), "mark all", "Mark all that is shown, or nothing", "files"),
     Key("hidden", ("h",), "hidden", "Show hidden files, or not", "files"),
     Key("refresh", ("R",), "look again", "Look into both folders again", "files"),
+    # Ports
+    Key("add", ("a",), "expose", "Make a port reachable elsewhere", "ports", bar=True),
+    Key("open", ("enter", "d"), "details", "All about this exposure", "ports", bar=True),
+    Key("test", ("t",), "test", "Try it from a client to the service", "ports", bar=True),
+    Key("stop", ("x",), "stop", "Take it down; it is not forgotten", "ports", bar=True),
+    Key("restart", ("r",), "start", "Take it up again", "ports", bar=True),
+    Key("browser", ("b",), "address", "Open or copy its address", "ports", bar=True),
+    Key("auto", ("A",), "auto", "Take it up when the engine starts, or not", "ports", bar=True),
+    Key("delete", ("D",), "remove", "End it and forget it; asks first", "ports", bar=True),
+    Key("suggest", ("n",), "listening", "What listens on this host", "ports", bar=True),
+    Key("find", ("slash",), "filter", "Show only some ports, while you type", "ports", bar=True),
+    # The form of a port
+    Key("submit", ("enter",), "expose", "Expose it, from any field", "port-form", bar=True),
+    Key("next-field", ("tab", "down"), "next field", "The next field", "port-form", bar=True),
+    Key("previous-field", ("up",), "field before", "The field before", "port-form"),
+    Key("option-previous", ("left",), "option before", "Choose the option before", "port-form"),
+    Key("option-next", ("right",), "option after", "Choose the option after", "port-form"),
+    Key("back", ("escape",), "back", "Back; nothing is exposed", "port-form", bar=True),
     # Groups
     Key(
         "group-show", ("enter",), "show", "Show only these hosts, or all again", "groups", bar=True
@@ -187,6 +208,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("run", ("r",), "run", "Run a command on this host", "host", bar=True),
     Key("shell", ("s",), "shell", "Open a shell on this host", "host", bar=True),
     Key("logs", ("l", "enter"), "output", "Output of this run, or of the last", "host", bar=True),
+    Key("ports", ("p",), "ports", "The ports of this host that are exposed", "host", bar=True),
     Key("refresh", ("R",), "try now", "Try this host again now", "host", bar=True),
     Key("copy", ("y",), "copy ssh line", "Copy the command that connects", "host", bar=True),
     # Tasks
@@ -379,6 +401,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("questions", ("Q",), "answer", "Answer the questions that wait", "global"),
     Key("view-hosts", ("1",), "hosts", "Go to Hosts", "global"),
     Key("view-tasks", ("2",), "tasks", "Go to Tasks", "global"),
+    Key("view-ports", ("3",), "ports", "Go to Ports: what is exposed", "global"),
     Key("view-files", ("4",), "files", "Go to Files: here and on a host", "global"),
     Key("view-log", ("6",), "events", "Go to Events: who did what", "global"),
     Key("custom", ("exclamation_mark",), "saved", "Run one of your saved commands", "global"),

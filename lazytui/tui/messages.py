@@ -9,6 +9,7 @@ from textual.message import Message
 
 from lazytui.core.events import (
     AuditChanged,
+    ExposureChanged,
     GroupsChanged,
     OutputGrew,
     PresenceChanged,
@@ -37,6 +38,7 @@ class Changes:
         groups: a group was added, changed or removed.
         presence: a terminal came or went.
         transfers: files that are sent or got have come further.
+        exposures: an exposure came, went, changed its state, or carried something.
     """
 
     hosts: frozenset[str]
@@ -47,6 +49,7 @@ class Changes:
     groups: bool = False
     presence: bool = False
     transfers: bool = False
+    exposures: bool = False
 
 
 class EngineChanged(Message, bubble=False):
@@ -65,7 +68,7 @@ def changes_in(events: Iterable[Event]) -> Changes:
     questions = False
     audit = False
     groups = False
-    presence = transfers = False
+    presence = transfers = exposures = False
     for event in events:
         match event:
             case RuntimeChanged(host):
@@ -84,8 +87,18 @@ def changes_in(events: Iterable[Event]) -> Changes:
                 presence = True
             case TransferMoved():
                 transfers = True
+            case ExposureChanged():
+                exposures = True
             case _:
                 pass  # notices are the app's own
     return Changes(
-        frozenset(hosts), frozenset(runs), output, questions, audit, groups, presence, transfers
+        hosts=frozenset(hosts),
+        runs=frozenset(runs),
+        output=output,
+        questions=questions,
+        audit=audit,
+        groups=groups,
+        presence=presence,
+        transfers=transfers,
+        exposures=exposures,
     )

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 from lazytui.core.events import (
     EventBus,
+    ExposureChanged,
     GroupsChanged,
     OutputGrew,
     QuestionsChanged,
     RunChanged,
     RuntimeChanged,
+)
+from lazytui.core.exposure_model import (
+    Exposure,
+    ExposureRow,
+    ExposureState,
+    Suggestion,
+    TestResult,
 )
 from lazytui.core.files import File, Folder
 from lazytui.core.groups import Group, evaluate, group_name
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lazytui.core.audit import AuditRecord
+    from lazytui.core.exposure_model import ExposureSpec
     from lazytui.core.history import PastCommand
     from lazytui.core.probes import Probe
     from lazytui.core.where import Where
@@ -126,6 +135,64 @@ class FakeFiles:
         return self.folders[host, path]
 
 
+class FakeExposures:
+    """Exposures by number; what is added is on at once."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self.by_id: dict[int, Exposure] = {}
+        self.error: Exception | None = None
+        self.listening: list[Suggestion] = []
+
+    def put(self, spec: ExposureSpec, state: ExposureState, **facts: object) -> Exposure:
+        spec = replace(spec, id=spec.id or len(self.by_id) + 1)
+        hosts = () if state is ExposureState.OFF else spec.targets or ("",)
+        rows = [
+            ExposureRow(host, each.service, each.port, state, address=spec.bind)
+            for host in hosts
+            for each in spec.services
+        ]
+        made = Exposure(spec, tuple(replace(row, **facts) for row in rows))  # type: ignore[arg-type]
+        self.by_id[spec.id] = made
+        self._engine.events.publish(ExposureChanged(spec.id))
+        return made
+
+    def all(self) -> list[Exposure]:
+        return list(self.by_id.values())
+
+    async def load(self) -> None:
+        pass
+
+    async def add(self, spec: ExposureSpec, choices: Sequence[int] | None = None) -> Exposure:
+        self._engine.asked.append(("expose", spec, choices))
+        if self.error:
+            raise self.error
+        return self.put(spec, ExposureState.ON)
+
+    async def remove(self, number: int) -> None:
+        self._engine.asked.append(("unexpose", number))
+        del self.by_id[number]
+        self._engine.events.publish(ExposureChanged(number))
+
+    async def start(self, number: int) -> None:
+        self.put(self.by_id[number].spec, ExposureState.ON)
+
+    async def stop(self, number: int) -> None:
+        self.put(self.by_id[number].spec, ExposureState.OFF)
+
+    async def set_auto(self, number: int, auto: bool) -> None:
+        shown = self.by_id[number]
+        self.by_id[number] = replace(shown, spec=replace(shown.spec, auto=auto))
+        self._engine.events.publish(ExposureChanged(number))
+
+    async def test(self, number: int) -> list[TestResult]:
+        rows = self.by_id[number].rows
+        return [TestResult(row.host, row.port, True, 12.0) for row in rows]
+
+    async def suggestions(self, host: str) -> list[Suggestion]:
+        return self.listening
+
+
 class FakeRuns:
     def __init__(self) -> None:
         self.by_id: dict[str, RunRecord] = {}
@@ -162,6 +229,10 @@ class FakeEngine:
     @cached_property
     def files(self) -> FakeFiles:
         return FakeFiles()
+
+    @cached_property
+    def exposures(self) -> FakeExposures:
+        return FakeExposures(self)
 
     @cached_property
     def transfers(self) -> Transfers:

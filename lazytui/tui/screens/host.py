@@ -175,6 +175,10 @@ class HostScreen(EngineScreen):
             return self._runs.current
         return next((record.run_id for record in self._records()), None)
 
+    async def action_ports(self) -> None:
+        """Go to the exposed ports of this host."""
+        await self.app.run_action("view_ports")
+
     def action_logs(self) -> None:
         """Show the output of a run."""
         if run := self._run_here():

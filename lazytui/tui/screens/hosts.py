@@ -289,7 +289,7 @@ class HostsScreen(HostList):
         match action:
             case "run" | "refresh" | "mark" | "mark_all" | "mark_range" | "open" | "sort":
                 return current is not None
-            case "shell":
+            case "shell" | "ports":
                 return self.target is not None
             case "sort_reverse" | "find":
                 return bool(self.engine.runtimes)
@@ -434,6 +434,10 @@ class HostsScreen(HostList):
             from lazytui.tui.shell import ask_shell
 
             ask_shell(self, host)
+
+    async def action_ports(self) -> None:
+        """Go to the exposed ports of the current host."""
+        await self.app.run_action("view_ports")
 
     def action_logs(self) -> None:
         """Show the output of the last run on the current host."""

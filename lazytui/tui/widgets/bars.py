@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 TABS = (
     ("1", "Hosts", "view_hosts"),
     ("2", "Tasks", "view_tasks"),
+    ("3", "Ports", "view_ports"),
+    ("4", "Files", "view_files"),
     ("6", "Events", "view_log"),
 )
 BRAND = (Piece("lazytui", "moves", bold=True), Piece("  "))

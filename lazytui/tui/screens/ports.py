@@ -1,0 +1,331 @@
+"""Ports: what is reachable where, how it is, and what flows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from lazytui.core.exposure_model import ExposureState
+from lazytui.text import sanitize
+from lazytui.tui.keymap import bindings
+from lazytui.tui.port_order import PortDraft
+from lazytui.tui.screens.base import EngineScreen
+from lazytui.tui.screens.choice import ChoiceScreen
+from lazytui.tui.screens.confirm import confirm
+from lazytui.tui.screens.port import PortScreen
+from lazytui.tui.screens.port_address import ask_address
+from lazytui.tui.screens.port_form import PortForm
+from lazytui.tui.widgets.bars import Bar
+from lazytui.tui.widgets.cells import Piece, content_of
+from lazytui.tui.widgets.filter_bar import FilterBar
+from lazytui.tui.widgets.port_table import PortTable
+from lazytui.tui.widgets.port_words import (
+    counts,
+    reach_text,
+    service_text,
+    state_pieces,
+    trouble_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import ComposeResult
+
+    from lazytui.core.exposure_model import Exposure, Suggestion
+    from lazytui.tui.context import Context
+    from lazytui.tui.messages import Changes
+
+EMPTY = (
+    Piece("No port is exposed yet\n\n", bold=True),
+    Piece("a", "keys"),
+    Piece(" makes a port of a host reachable here,\n", "quiet"),
+    Piece("  or one of here reachable on hosts: a notebook, a database\n", "quiet"),
+    Piece("p", "keys"),
+    Piece(" on a host shows its own", "quiet"),
+)
+MOST_SUGGESTED = 9  # one digit each
+
+
+class PortsScreen(EngineScreen):
+    """The exposures, the oldest first, and two rows on the current one."""
+
+    SCOPES: ClassVar[tuple[str, ...]] = ("ports", "tab", "list", "global")
+    BINDINGS = bindings("ports", "tab")
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._text = ""
+        self._host = ""
+        self.table = PortTable(self.clock, id="ports")
+        self._empty = Vertical(Static(content_of(EMPTY)), id="empty")
+        self._filter_bar = FilterBar("jupyter host:gpu01 retrying", id="filter")
+        self._details = Bar(id="details", classes="ruled")
+        self._status = Bar(id="status", classes="ruled")
+
+    def compose(self) -> ComposeResult:
+        """Lay out header, table, details, filter, status and keys."""
+        yield self.header
+        yield self.table
+        yield self._empty
+        yield self._details
+        yield self._filter_bar
+        yield self._status
+        yield self.key_bar
+
+    def on_mount(self) -> None:
+        """The filter comes when it is asked for; what other programs hold is in the journal."""
+        self._filter_bar.display = False
+        self._load()
+
+    def on_screen_resume(self) -> None:
+        """Another program may have changed something."""
+        self._load()
+
+    def _load(self) -> None:
+        async def load() -> None:
+            await self.engine.exposures.load()
+            if self.is_mounted:
+                self.rebuild()
+
+        self.intend(load(), "exposures")
+
+    # What is seen
+
+    def rebuild(self) -> None:
+        """Show the exposures as they are now."""
+        everything = self.engine.exposures.all()
+        shown = [each for each in everything if self._matches(each)]
+        self.table.show(shown)
+        self.table.note = [] if shown else self._nothing(len(everything))
+        seen = bool(everything) or bool(self._text)
+        self.table.display = seen
+        self._empty.display = not seen
+        self.header.tabs("Ports", counts(everything))
+        self._show_current()
+
+    def tick(self) -> None:
+        """Take the rates, and let the waits go on."""
+        self.table.sample()
+        self.rebuild()
+
+    def show_changes(self, changes: Changes) -> None:
+        """Show what changed."""
+        if changes.exposures:
+            self.rebuild()
+
+    def _matches(self, exposure: Exposure) -> bool:
+        spec = exposure.spec
+        words = f"{spec.name} {service_text(spec)} {reach_text(spec)} {exposure.state}".casefold()
+        for term in self._text.casefold().split():
+            key, colon, host = term.partition(":")
+            if colon and key == "host":
+                if host not in (name.casefold() for name in exposure.hosts):
+                    return False
+            elif term not in words:
+                return False
+        return True
+
+    def _nothing(self, total: int) -> list[Piece]:
+        whose = f"of {sanitize(self._host)} is exposed" if self._host else f"of {total} matches"
+        return [
+            Piece(f"None {whose}   ", "quiet"),
+            Piece("a", "keys"),
+            Piece(" exposes one   ", "quiet"),
+            Piece("esc", "keys"),
+            Piece(" shows all", "quiet"),
+        ]
+
+    def _show_current(self) -> None:
+        each = self.table.current_exposure
+        self._details.set_class(each is None, "-empty")
+        if each is not None:
+            title = [
+                Piece(f"{service_text(each.spec)} → {reach_text(each.spec)}", bold=True),
+                Piece("   "),
+                *state_pieces(each.state),
+            ]
+            trouble = trouble_of(each, self.clock.epoch())
+            self._details.show((title, ()), ([Piece(trouble, "quiet")], ()))
+        place = f"{self.table.cursor + 1} of {len(self.table.keys)}" if self.table.keys else ""
+        filtered = [Piece("/ ", "keys"), Piece(sanitize(self._text))] if self._text else []
+        self._status.show((filtered, [Piece(place, "quiet")]))
+        self._filter_bar.show([Piece(place or "none", "quiet")])
+        self.show_keys()
+
+    # Keys
+
+    @property
+    def hosts_meant(self) -> Sequence[str]:
+        """The hosts of the current exposure."""
+        each = self.table.current_exposure
+        return each.hosts if each is not None else []
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """While a filter is typed, its keys and no others."""
+        return FilterBar.SCOPES if self._filter_bar.typing else super().scopes
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Say whether a key can do something now; the key bar shows only those."""
+        if not self.is_mounted:
+            return True
+        each = self.table.current_exposure
+        match action:
+            case "open" | "auto" | "delete" | "browser":
+                return each is not None
+            case "test" | "stop":
+                return each is not None and bool(each.rows)
+            case "restart":
+                return each is not None and each.state is ExposureState.OFF
+            case "find":
+                return self.table.display
+            case "suggest":
+                return bool(self._suggesting)
+            case _:
+                return True
+
+    @property
+    def _suggesting(self) -> str:
+        """The host whose listening ports are meant."""
+        each = self.table.current_exposure
+        return self._host or (each.spec.source if each is not None else "")
+
+    def on_line_table_cursor_moved(self) -> None:
+        """Tell about the exposure the cursor came to."""
+        self._show_current()
+
+    def on_line_table_opened(self) -> None:
+        """A double click opens the details."""
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Show all about the current exposure."""
+        if each := self.table.current_exposure:
+            self.open(PortScreen(self.context, each.id))
+
+    def action_test(self) -> None:
+        """Show the current exposure, and try it."""
+        if each := self.table.current_exposure:
+            self.open(PortScreen(self.context, each.id, test=True))
+
+    def action_add(self) -> None:
+        """Expose a port; with a host in view, one of that."""
+        self._add(PortDraft(source=self._host))
+
+    def _add(self, draft: PortDraft) -> None:
+        self.open(PortForm(self.engine, draft))
+
+    def action_suggest(self) -> None:
+        """Ask a host what listens there."""
+        host = self._suggesting
+
+        async def ask() -> None:
+            self._suggest(host, await self.engine.exposures.suggestions(host))
+
+        self.intend(ask(), "suggestions")
+
+    def _suggest(self, host: str, found: Sequence[Suggestion]) -> None:
+        if not found:
+            text = f"Nothing listens on {sanitize(host)} that is not exposed"
+            self.app.notify(text, markup=False)
+            return
+        shown = found[:MOST_SUGGESTED]
+        choices = [
+            (str(at), f"{each.port}  {each.program}".rstrip()) for at, each in enumerate(shown, 1)
+        ]
+        left = len(found) - len(shown)
+        about = (f"and {left} more: lazytui ports suggest {host}",) if left else ()
+
+        def chosen(key: str | None) -> None:
+            if key is not None:
+                self._add(PortDraft(ports=str(shown[int(key) - 1].port), source=host))
+
+        self.open(ChoiceScreen(f"Listening on {host}", about, choices, start=0), chosen)
+
+    def action_stop(self) -> None:
+        """Take the current exposure down."""
+        if each := self.table.current_exposure:
+            self.intend(self.engine.exposures.stop(each.id), "stop")
+
+    def action_restart(self) -> None:
+        """Take the current exposure up again."""
+        if each := self.table.current_exposure:
+            self.intend(self.engine.exposures.start(each.id), "start")
+
+    def action_auto(self) -> None:
+        """Take it up when the engine starts, or not."""
+        if each := self.table.current_exposure:
+            self.intend(self.engine.exposures.set_auto(each.id, not each.spec.auto), "auto")
+
+    def action_browser(self) -> None:
+        """Open the address, or copy what leads there."""
+        if each := self.table.current_exposure:
+            ask_address(self, each)
+
+    def action_delete(self) -> None:
+        """End the current exposure and forget it, after a question."""
+        each = self.table.current_exposure
+        if each is None:
+            return
+        number = each.id
+        lines = [f"{service_text(each.spec)} → {reach_text(each.spec)}"]
+        if each.connections:
+            lines.append(f"{each.connections} open connections end with it.")
+        confirm(
+            self,
+            f"Remove {each.spec.name or f'exposure {number}'}?",
+            lines,
+            "remove",
+            1,
+            lambda: self.intend(self.engine.exposures.remove(number), "remove"),
+        )
+
+    # The filter
+
+    def set_filter(self, text: str) -> None:
+        """Show only the exposures that match."""
+        self._text = text
+        self._host = next(
+            (term[5:] for term in text.split() if term[5:] in self.engine.runtimes), ""
+        )
+        self.rebuild()
+
+    def show_for(self, host: str) -> None:
+        """Show only the exposures in which a host takes part; there may be none yet."""
+        self.set_filter(f"host:{host}" if self.engine.exposures.all() else "")
+        self._host = host
+        self.show_keys()
+
+    def action_find(self) -> None:
+        """Type a filter."""
+        self._status.display = False
+        self._filter_bar.begin(self._text)
+
+    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
+        """Filter while the user types."""
+        self.set_filter(message.text)
+
+    def on_filter_bar_stepped(self, message: FilterBar.Stepped) -> None:
+        """Move in the list while the user types."""
+        self.table.move_cursor(self.table.cursor + message.by)
+
+    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
+        """Go back to the list."""
+        self._filter_bar.display = False
+        self._status.display = True
+        self.table.focus()
+        self.set_filter(self._text if message.keep else "")
+
+    async def action_back(self) -> None:
+        """One step back: the filter, then to Hosts."""
+        if self._text:
+            self.set_filter("")
+        else:
+            await self.app.run_action("view_hosts")
+
+    async def action_quit(self) -> None:
+        """Leave the program."""
+        await self.app.run_action("quit_now")
