@@ -1,4 +1,4 @@
-"""The words of ``expose``, ``unexpose`` and ``ports``: their options, and the ports they name."""
+"""The words of ``expose``, ``unexpose`` and ``ports``: their options."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
-
-    from lazytui.core.exposure_model import Service
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -67,60 +64,3 @@ def _add_expose(commands: Commands) -> None:
     )
     expose.add_argument("--foreground", action="store_true", help="stay, and end it at the end")
     expose.add_argument("--json", action="store_true", help="an object")
-
-
-def read_services(words: Sequence[str]) -> tuple[Service, ...]:
-    """Read the ports of services: ``8888``, ``8000-8003``, ``8888:9999``.
-
-    Raises:
-        UsageError: one of them is no port.
-    """
-    from lazytui.core.exposure_model import Service  # the parser needs none of it
-
-    services: list[Service] = []
-    for word in words:
-        for part in word.split(","):
-            service, colon, port = part.partition(":")
-            if colon:
-                services.append(Service(read_port(service), read_port(port)))
-            else:
-                services += [Service(each, each) for each in read_range(part)]
-    return tuple(services)
-
-
-def read_choices(text: str) -> list[int]:
-    """Read ports to choose from: ``6000-6010``, ``7000,8000``.
-
-    Raises:
-        UsageError: one of them is no port.
-    """
-    return [port for part in text.split(",") for port in read_range(part)]
-
-
-def read_range(text: str) -> Sequence[int]:
-    """Read a port or a range of ports.
-
-    Raises:
-        UsageError: it is none.
-    """
-    first, dash, last = text.partition("-")
-    begin = read_port(first)
-    end = read_port(last) if dash else begin
-    if end < begin:
-        from lazytui.errors import UsageError
-
-        raise UsageError(f"the range {text} ends before it begins")
-    return range(begin, end + 1)
-
-
-def read_port(text: str) -> int:
-    """Read a port.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= 65535:
-        return int(text)
-    from lazytui.errors import UsageError
-
-    raise UsageError(f"a port is a number from 1 to 65535, not {text[:40]!r}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lazytui.commands.port_words import read_choices, read_services
 from lazytui.core.exposure_model import LOOPBACK, Direction, ExposureSpec
+from lazytui.core.port_text import read_choices, read_services
 from lazytui.errors import UsageError
 from lazytui.tui.group_order import FIXED, GroupDraft, hosts_of
 

@@ -36,7 +36,7 @@ def ask_address(screen: EngineScreen, exposure: Exposure) -> None:
         if key == OPEN:
             app.open_url(url)
         elif key is not None:
-            app.notify(copy(app, url if key == URL else line), markup=False)
+            app.notify(copy(screen.app, url if key == URL else line), markup=False)
 
     about = ("On another machine, run the ssh line there first; then the address works there too.",)
     if not exposure.spec.on_manager:
