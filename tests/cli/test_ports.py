@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lazytui.commands.port_words import read_choices, read_services
 from lazytui.core.exposure_model import Service
+from lazytui.core.port_text import read_choices, read_services
 from lazytui.errors import UsageError
 from tests.engines import lazytui, lazytui_here, lazytui_started
 from tests.services import free_port
