@@ -47,7 +47,7 @@ async def test_metrics_of_a_stale_host_are_not_shown_as_current():
 
 
 async def test_the_header_counts_the_states():
-    async with shown(lab()) as pilot:
+    async with shown(lab(), (130, 34)) as pilot:
         assert "6 up · 1 asks · 2 down · 1 stale" in rows(pilot.app)[0]
 
 
