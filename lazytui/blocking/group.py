@@ -12,7 +12,7 @@ from lazytui.core.script.group import ScriptGroup
 from lazytui.tables import print_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator, Mapping
+    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
     from os import PathLike
     from types import TracebackType
 
@@ -296,6 +296,18 @@ class RuntimeGroup:
         )
         tasks = [RuntimeTask._of(each) for each in started]
         return tasks if broadcast else tasks[0]
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """Call a function with each item, on the Dask cluster of the group if one runs.
+
+        Returns:
+            What it gave back, in the order of the items.
+
+        Raises:
+            ValueError: the group has no hosts.
+            TaskExecutionError: it failed on a host.
+        """
+        return self._ask(lambda core: core.map(function, items))
 
     def send_file(
         self,

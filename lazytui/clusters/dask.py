@@ -18,6 +18,9 @@ from lazytui.errors import LazytuiError
 from lazytui.tables import print_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from distributed import Client
 
     from lazytui.core.script.ports import ScriptExposure
@@ -214,6 +217,21 @@ class DaskCluster(MasterWorkerCluster):
             self.scheduler_address, timeout=timeout, asynchronous=True
         )
         return client
+
+    async def start_workers(self, count: int | None = None, debug: bool = False) -> None:
+        """Start more workers; ``map`` of the group uses them from now on."""
+        await super().start_workers(count, debug)
+        self.runtime_group.mapper = self._map
+
+    async def cleanup(self) -> None:
+        """End workers and scheduler; ``map`` of the group does without them again."""
+        self.runtime_group.mapper = None
+        await super().cleanup()
+
+    async def _map(self, function: Callable[[Any], Any], items: list[Any]) -> list[Any]:
+        async with await self.get_client() as client:
+            found: list[Any] = await client.gather(client.map(function, items, pure=False))
+        return found
 
     async def scale(self, worker_count: int) -> None:
         """Add workers, or retire the youngest: others take over what these hold.

@@ -90,6 +90,7 @@ async def test_dask_shuffles_between_hosts_that_cannot_see_each_other_and_surviv
             after = await client.submit(os.getpid, workers=[victim], pure=False)
             assert after != before
 
+            assert await group.map(lambda item: item * 2, range(5)) == [0, 2, 4, 6, 8]
             await cluster.scale(1)
             assert isinstance(cluster.worker_launcher, DaskWorkerLauncher)
             assert list(await client.ncores()) == cluster.worker_launcher.addresses
@@ -98,6 +99,7 @@ async def test_dask_shuffles_between_hosts_that_cannot_see_each_other_and_surviv
         assert any("scheduler" in name.lower() for name, _ in await cluster.log())
         process = cluster.master_launcher.process
 
+    assert await group.map(lambda item: item * 2, range(5)) == [0, 2, 4, 6, 8]
     assert process is not None
     assert not process.is_alive
     assert group.session.engine.exposures.all() == []

@@ -15,10 +15,13 @@ from lazytui.errors import NoPortsLeftError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from lazytui.core.script.session import Session
     from lazytui.core.script.telling import Tell
+
+    Mapper = Callable[[Callable[[Any], Any], list[Any]], Awaitable[list[Any]]]
 
 
 class ScriptGroup:
@@ -33,6 +36,7 @@ class ScriptGroup:
         self.session = session
         self._members: dict[str, ScriptRuntime] = {}
         self.executions = Executions()
+        self.mapper: Mapper | None = None  # of a cluster that runs on the group
         for runtime in runtimes:
             self._add(runtime)
 
@@ -318,6 +322,42 @@ class ScriptGroup:
         if wait:
             await finish(begun)
         return tasks
+
+    async def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """Call a function with each item, on the Dask cluster of the group if one runs.
+
+        Without one, each member gets an equal share, as one step with that function.
+
+        Args:
+            function: called with one item at a time.
+            items: what to call it with.
+
+        Returns:
+            What it gave back, in the order of the items.
+
+        Raises:
+            ValueError: the group has no hosts.
+            TaskExecutionError: it failed on a host.
+        """
+        given = list(items)
+        if not self._members:
+            raise ValueError("the group has no hosts")
+        if self.mapper is not None:
+            return await self.mapper(function, given)
+
+        def work(share: list[Any]) -> list[Any]:
+            return [function(item) for item in share]
+
+        count = min(len(given), self.runtime_count)
+        shares = [given[index::count] for index in range(count)]
+        tasks = [ScriptTask().run_function(work, share=share) for share in shares]
+        pairs = list(zip(self.runtimes, tasks, strict=False))
+        begun = [run for pair in pairs for run in await start(self.session, [pair])]
+        await finish(begun)
+        found: list[Any] = [None] * len(given)
+        for index, task in enumerate(tasks):
+            (found[index::count],) = await task.function_returns()
+        return found
 
     async def send_file(
         self,
