@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lazytui.core.placement import Choice
+    from lazytui.core.where import Where
     from lazytui.tui.context import RuntimeView
 
 GIVEN, SHOWN, TYPED = "given", "shown", "typed"  # where; a group is "@name"
@@ -138,6 +139,16 @@ def order_of(
         chosen,
         len(hosts),
     )
+
+
+def typed_where(draft: Draft) -> Where | None:
+    """Give the WHERE that was typed, if that says where to run and can be read."""
+    if draft.where != TYPED or not draft.typed.strip():
+        return None
+    try:
+        return parse_where(draft.typed, bare_words="exact")
+    except UsageError:
+        return None  # told by the forecast
 
 
 def _hosts(

@@ -10,6 +10,7 @@ from textual.events import Paste
 from lazytui.core.history import PastCommand
 from lazytui.core.model import HostState
 from lazytui.core.plan import Plan
+from lazytui.core.where import Where, parse_where
 from lazytui.errors import UsageError
 from lazytui.tui.app import LazytuiApp
 from lazytui.tui.run_order import Draft, Targets, forecast, in_one_line, order_of
@@ -191,6 +192,29 @@ async def test_a_dry_run_tells_in_full_and_may_become_a_run(tmp_path):
         await pilot.press("enter")
         await settle(pilot, "Tasks")
         assert len(engine.asked) == 1
+
+
+@pytest.mark.parametrize("typed", ["has:docker", 'cmd:"test -d /data"'])
+async def test_what_a_typed_place_wants_to_know_is_asked_before_it_is_run(typed, tmp_path):
+    engine = busy_lab(tmp_path)
+    where = parse_where(typed, bare_words="exact")
+    answering = engine.ask_facts
+
+    async def ask_facts(asked: Where) -> None:
+        await answering(asked)
+        engine.runtimes["cpu01"].answers = dict.fromkeys(asked.probes, True)
+
+    engine.ask_facts = ask_facts
+    async with shown(engine) as pilot:
+        await opened(pilot, ["gpu02"], "make")
+        await settle(pilot, "@train")
+        await pilot.press("shift+tab", "shift+tab", *["right"] * 3, "tab")
+        await settle(pilot, "say where")
+        pilot.app.screen._form.typed.value = typed
+        await pilot.press("enter")
+        await settle(pilot, "Tasks ›")
+        assert engine.asked[0] == ("ask_facts", where.text)
+        assert engine.asked[-1][:3] == ("run_command", "make", ("cpu01",))
 
 
 # --- the command -----------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from lazytui.tui.run_order import (
     forecast,
     in_one_line,
     order_of,
+    typed_where,
 )
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.sheet import Sheet
@@ -33,12 +34,14 @@ from lazytui.tui.widgets.run_form import RunForm
 from lazytui.tui.widgets.run_form_fields import OptionRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.timer import Timer
 
     from lazytui.core.model import RunRecord
+    from lazytui.core.where import Where
     from lazytui.tui.context import Context
     from lazytui.tui.messages import EngineChanged
     from lazytui.tui.screens.base import EngineScreen
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 SURROUNDINGS, SURROUNDINGS_SHORT = 8, 3
 SHORT = 16  # rows of a terminal below which every row counts
 SEARCHING = "enter takes the marked command; esc leaves the search"
+ASKING = "asking the hosts …"
+RESTING_S = 0.4  # after the last letter
 
 
 class RunPrompt(Sheet[Order]):
@@ -72,6 +77,7 @@ class RunPrompt(Sheet[Order]):
         self._title = Bar(id="title")
         self._form = RunForm(targets, draft, context.clock.epoch)
         self._expect = Static(id="expect")
+        self._resting: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the sheet out: where, the fields, what to expect, the keys."""
@@ -111,6 +117,32 @@ class RunPrompt(Sheet[Order]):
     def on_run_form_changed(self) -> None:
         """Say what to expect of the fields as they are now."""
         self._show()
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(RESTING_S, self._ask_harmless)
+
+    def _ask_harmless(self) -> None:
+        """Have the hosts answer what the typed filter wants to know, but run no half a command."""
+        where = typed_where(self._form.draft)
+        if where and where.probes and all(probe.kind != "command" for probe in where.probes):
+            self._ask(where, self._show)
+
+    def _ask(self, where: Where, then: Callable[[], None]) -> None:
+        async def ask() -> None:
+            await self._engine.ask_facts(where)
+            if self.is_mounted:
+                then()
+
+        self._expect.update(content_of([Piece(ASKING, "quiet")]))
+        self.run_worker(ask(), name="facts", group="facts", exclusive=True, exit_on_error=False)
+
+    def _informed(self, then: Callable[[], None]) -> None:
+        """Do something once the hosts have answered what the typed filter wants to know."""
+        where = typed_where(self._form.draft)
+        if where and where.probes:
+            self._ask(where, then)
+        else:
+            then()
 
     def _order(self) -> Order:
         # The members of a group may be others now: it may be a query.
@@ -146,6 +178,9 @@ class RunPrompt(Sheet[Order]):
         if self._form.searching:
             self._form.take()
             return
+        self._informed(self._run)
+
+    def _run(self) -> None:
         order = self._valid_order()
         if order is not None:
             self._drafts.run = None
@@ -155,7 +190,8 @@ class RunPrompt(Sheet[Order]):
         try:
             order = self._order()
         except UsageError:
-            return None  # it is told already
+            self._show()  # what it is
+            return None
         if not order.command.strip():
             self._form.command.focus()
             return None
@@ -167,6 +203,9 @@ class RunPrompt(Sheet[Order]):
 
     def action_dry_run(self) -> None:
         """Say in full what would be done."""
+        self._informed(self._show_dry_run)
+
+    def _show_dry_run(self) -> None:
         order = self._valid_order()
         if order is None or not self.is_current:
             return
