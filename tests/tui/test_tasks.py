@@ -97,7 +97,7 @@ async def test_the_details_explain_a_lost_run():
 
 
 async def test_the_header_counts_what_needs_a_look_first():
-    async with shown(with_runs(lab()), (100, 30)) as pilot:
+    async with shown(with_runs(lab()), (130, 34)) as pilot:
         await go(pilot)
         await settle(pilot, "1 running · 1 queued · 2 failed · 1 lost")
 
