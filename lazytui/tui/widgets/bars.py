@@ -59,7 +59,7 @@ class Header(Widget):
         super().__init__()
         self._left: Sequence[Piece] = ()
         self._left_least = 0
-        self._tabs_shown = False
+        self._tab = ""  # the current one; empty while a way is shown
         self._facts: Sequence[Sequence[Piece]] = ()
         self._others = 0
 
@@ -71,19 +71,14 @@ class Header(Widget):
 
     def tabs(self, current: str, counts: Sequence[Piece]) -> None:
         """Show the tabs with the current one raised, and counts, the most important first."""
-        pieces = [*BRAND]
-        for key, title, _ in TABS:
-            here = title == current
-            pieces.append(Piece(f" {key} ", "raised on $moves" if here else "quiet", bold=here))
-            pieces.append(Piece(f"{title} ", "raised on $moves" if here else "quiet", bold=here))
-            pieces.append(Piece(" "))
-        self._tabs_shown = True
-        self._show(pieces, width_of(pieces), [[count] for count in counts])
+        self._tab = current
+        left = [*BRAND, *(piece for tab in _tabs(current, short=False) for piece in tab)]
+        self._show(left, width_of(left), [[count] for count in counts])
 
     def way(self, steps: Sequence[Piece], state: Sequence[Piece]) -> None:
         """Show the way to a screen, ``Tasks › #41 train.py``, and the state of what it shows."""
         pieces = [*BRAND, *steps]
-        self._tabs_shown = False
+        self._tab = ""
         self._show(pieces, min(width_of(pieces), WAY_LEAST), [state])
 
     def _show(
@@ -105,7 +100,7 @@ class Header(Widget):
             right = longer
         if width_of(others) + self._left_least + 2 <= cells:
             right += others[0 if right else 1 :]
-        return content_of(spread(self._left[self._skipped(cells) :], right, cells))
+        return content_of(spread(self._left_at(cells), right, cells))
 
     @property
     def _presence(self) -> list[Piece]:
@@ -114,24 +109,40 @@ class Header(Widget):
             return []
         return [Piece(" · ", "faint"), Piece(f"+{self._others} here", "people")]
 
-    def _skipped(self, cells: int) -> int:
-        """Count the pieces at the left that give way: tabs are needed, the name is not."""
-        return len(BRAND) if self._tabs_shown and width_of(self._left) - 1 > cells else 0
+    def _left_at(self, cells: int) -> Sequence[Piece]:
+        """Give the left end: where all of it has no room the name goes, then the tabs' words."""
+        if not self._tab or width_of(self._left) - 1 <= cells:
+            return self._left
+        short = width_of(self._left[len(BRAND) :]) - 1 > cells
+        return [piece for tab in _tabs(self._tab, short=short) for piece in tab]
 
     async def on_click(self, event: events.Click) -> None:
         """Go to the tab that was clicked; on a way, one step back."""
-        before = BRAND[self._skipped(self.content_size.width) :]
-        at = event.get_content_offset_capture(self).x - width_of(before)
-        if not self._tabs_shown:
-            if 0 <= at < width_of(self._left) - width_of(BRAND):
+        at = event.get_content_offset_capture(self).x
+        if not self._tab:
+            if width_of(BRAND) <= at < width_of(self._left):
                 self.app.simulate_key("escape")
             return
-        for key, title, action in TABS:
-            width = len(f" {key} {title} ")
-            if 0 <= at < width:
+        shown = self._left_at(self.content_size.width)
+        words = _tabs(self._tab, short=False)
+        short = width_of(shown) < sum(map(width_of, words))
+        at -= width_of(BRAND) if len(shown) == len(self._left) else 0
+        for tab, (*_, action) in zip(_tabs(self._tab, short=short), TABS, strict=True):
+            if 0 <= at < width_of(tab) - 1:
                 await self.app.run_action(action)
                 return
-            at -= width + 1
+            at -= width_of(tab)
+
+
+def _tabs(current: str, *, short: bool) -> list[list[Piece]]:
+    """Give the pieces of each tab and the gap after it; short, only the current one has a word."""
+    tabs = []
+    for key, title, _ in TABS:
+        here = title == current
+        role = "raised on $moves" if here else "quiet"
+        word = [Piece(f"{title} ", role, bold=here)] if here or not short else []
+        tabs.append([Piece(f" {key} ", role, bold=here), *word, Piece(" ")])
+    return tabs
 
 
 class KeyBar(Widget):
