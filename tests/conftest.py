@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.leftovers import end_engines
 from tests.netns import NetnsLab, missing_netns
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers of the ground itself."""
+    """Declare the markers of the ground itself; in CI, look at the same examples every time."""
+    settings.register_profile("ci", derandomize=True, database=None)
+    if os.environ.get("LAZYTUI_REQUIRE_SSHD") == "1":
+        settings.load_profile("ci")
     config.addinivalue_line(
         "markers", "leaves_nothing: fails when a process of the farm outlives its connections"
     )

@@ -57,7 +57,7 @@ async def test_a_small_terminal_keeps_its_tabs_and_drops_the_others():
     engine = served(lab())
     async with attached(engine, Terminal(40, 12)) as small, attached(engine, Terminal()) as other:
         await other.until("+1 here")
-        await small.until("2 Tasks")
+        await small.until("1 Hosts   2   3   4   6")
         assert "here" not in small.rows[0]
 
 
