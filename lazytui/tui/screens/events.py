@@ -7,24 +7,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.containers import Vertical
-from textual.widgets import Static
-
 from lazytui.core.audit_export import matches, save
 from lazytui.errors import UsageError
 from lazytui.text import age_text, sanitize
 from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.ask_text import AskText
-from lazytui.tui.screens.base import EngineScreen
-from lazytui.tui.widgets.bars import Bar
-from lazytui.tui.widgets.cells import Piece, content_of
+from lazytui.tui.screens.listing import ListScreen
+from lazytui.tui.widgets.cells import Piece
 from lazytui.tui.widgets.event_table import EventTable, result_piece
-from lazytui.tui.widgets.filter_bar import FilterBar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from textual.app import ComposeResult
 
     from lazytui.core.audit import AuditRecord
     from lazytui.tui.context import Context
@@ -32,42 +25,27 @@ if TYPE_CHECKING:
 
 EVENTS_SHOWN = 2000
 SHOWN_CHARS = 200  # of a filter, in the status
-EMPTY = (
+NOTHING = (
     Piece("Nothing happened yet\n\n", bold=True),
     Piece("Here stands who ran, stopped, trusted or forgot what, where and when.", "quiet"),
 )
 
 
-class EventsScreen(EngineScreen):
+class EventsScreen(ListScreen):
     """What somebody did with the engines of this user, newest first. Follows the audit."""
 
     SCOPES: ClassVar[tuple[str, ...]] = ("events", "tab", "list", "global")
     BINDINGS = bindings("events", "tab")
+    EMPTY = NOTHING
+    FILTER_HINT = "ana stopped gpu01 !uptime"
+
+    table: EventTable
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._records: Sequence[AuditRecord] = ()
-        self._text = ""
         self._stale = False  # a run changed since the journal was read
         self.table = EventTable(self.clock, id="events")
-        self._empty = Vertical(Static(content_of(EMPTY)), id="empty")
-        self._filter_bar = FilterBar("ana stopped gpu01 !uptime", id="filter")
-        self._details = Bar(id="details", classes="ruled")
-        self._status = Bar(id="status", classes="ruled")
-
-    def compose(self) -> ComposeResult:
-        """Lay out header, table, filter, details, status and keys."""
-        yield self.header
-        yield self.table
-        yield self._empty
-        yield self._details
-        yield self._filter_bar
-        yield self._status
-        yield self.key_bar
-
-    def on_mount(self) -> None:
-        """The filter comes when it is asked for."""
-        self._filter_bar.display = False
 
     # What is seen
 
@@ -99,8 +77,7 @@ class EventsScreen(EngineScreen):
     def _show(self) -> None:
         words = self._text.split()
         self.table.show([record for record in self._records if matches(record, words)])
-        self.table.display = bool(self._records)
-        self._empty.display = not self._records
+        self.show_table(bool(self._records))
         count = len(self._records)
         text = f"{count} event" if count == 1 else f"{count} events"
         self.header.tabs("Events", [Piece(text, "quiet")] if count else ())
@@ -133,11 +110,6 @@ class EventsScreen(EngineScreen):
         self.show_keys()
 
     # Keys
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """While a filter is typed, its keys and no others."""
-        return FilterBar.SCOPES if self._filter_bar.typing else super().scopes
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say whether a key can do something now; the key bar shows only those."""
@@ -187,38 +159,6 @@ class EventsScreen(EngineScreen):
         """Show only the events with these words."""
         self._text = text
         self._show()
-
-    def action_find(self) -> None:
-        """Type a filter."""
-        self._status.display = False
-        self._filter_bar.begin(self._text)
-
-    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
-        """Filter while the user types."""
-        self.set_filter(message.text)
-
-    def on_filter_bar_stepped(self, message: FilterBar.Stepped) -> None:
-        """Move in the list while the user types."""
-        self.table.move_cursor(self.table.cursor + message.by)
-
-    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
-        """Go back to the list."""
-        self._filter_bar.display = False
-        self._status.display = True
-        self.table.focus()
-        if not message.keep:
-            self.set_filter("")
-
-    async def action_back(self) -> None:
-        """One step back: the filter, then to Hosts."""
-        if self._text.strip():
-            self.set_filter("")
-        else:
-            await self.app.run_action("view_hosts")
-
-    async def action_quit(self) -> None:
-        """Leave the program."""
-        await self.app.run_action("quit_now")
 
 
 def _path(text: str) -> Path:

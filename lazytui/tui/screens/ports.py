@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.containers import Vertical
-from textual.widgets import Static
-
 from lazytui.core.exposure_model import ExposureState
 from lazytui.text import sanitize
 from lazytui.tui.keymap import bindings
 from lazytui.tui.port_order import PortDraft
-from lazytui.tui.screens.base import EngineScreen
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.confirm import confirm
+from lazytui.tui.screens.listing import ListScreen
 from lazytui.tui.screens.port import PortScreen
 from lazytui.tui.screens.port_address import ask_address
 from lazytui.tui.screens.port_form import PortForm
-from lazytui.tui.widgets.bars import Bar
-from lazytui.tui.widgets.cells import Piece, content_of
-from lazytui.tui.widgets.filter_bar import FilterBar
+from lazytui.tui.widgets.cells import Piece
 from lazytui.tui.widgets.port_table import PortTable
 from lazytui.tui.widgets.port_words import (
     counts,
@@ -32,13 +27,11 @@ from lazytui.tui.widgets.port_words import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from textual.app import ComposeResult
-
     from lazytui.core.exposure_model import Exposure, Suggestion
     from lazytui.tui.context import Context
     from lazytui.tui.messages import Changes
 
-EMPTY = (
+NOTHING = (
     Piece("No port is exposed yet\n\n", bold=True),
     Piece("a", "keys"),
     Piece(" makes a port of a host reachable here,\n", "quiet"),
@@ -49,35 +42,23 @@ EMPTY = (
 MOST_SUGGESTED = 9  # one digit each
 
 
-class PortsScreen(EngineScreen):
+class PortsScreen(ListScreen):
     """The exposures, the oldest first, and two rows on the current one."""
 
     SCOPES: ClassVar[tuple[str, ...]] = ("ports", "tab", "list", "global")
     BINDINGS = bindings("ports", "tab")
+    EMPTY = NOTHING
+    FILTER_HINT = "jupyter host:gpu01 retrying"
+
+    table: PortTable
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._text = ""
         self._host = ""
         self.table = PortTable(self.clock, id="ports")
-        self._empty = Vertical(Static(content_of(EMPTY)), id="empty")
-        self._filter_bar = FilterBar("jupyter host:gpu01 retrying", id="filter")
-        self._details = Bar(id="details", classes="ruled")
-        self._status = Bar(id="status", classes="ruled")
-
-    def compose(self) -> ComposeResult:
-        """Lay out header, table, details, filter, status and keys."""
-        yield self.header
-        yield self.table
-        yield self._empty
-        yield self._details
-        yield self._filter_bar
-        yield self._status
-        yield self.key_bar
 
     def on_mount(self) -> None:
-        """The filter comes when it is asked for; what other programs hold is in the journal."""
-        self._filter_bar.display = False
+        """What other programs hold is in the journal."""
         self._load()
 
     def on_screen_resume(self) -> None:
@@ -100,9 +81,7 @@ class PortsScreen(EngineScreen):
         shown = [each for each in everything if self._matches(each)]
         self.table.show(shown)
         self.table.note = [] if shown else self._nothing(len(everything))
-        seen = bool(everything) or bool(self._text)
-        self.table.display = seen
-        self._empty.display = not seen
+        self.show_table(bool(everything) or bool(self._text))
         self.header.tabs("Ports", counts(everything))
         self._show_current()
 
@@ -162,11 +141,6 @@ class PortsScreen(EngineScreen):
         """The hosts of the current exposure."""
         each = self.table.current_exposure
         return each.hosts if each is not None else []
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """While a filter is typed, its keys and no others."""
-        return FilterBar.SCOPES if self._filter_bar.typing else super().scopes
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say whether a key can do something now; the key bar shows only those."""
@@ -298,34 +272,3 @@ class PortsScreen(EngineScreen):
         self.set_filter(f"host:{host}" if self.engine.exposures.all() else "")
         self._host = host
         self.show_keys()
-
-    def action_find(self) -> None:
-        """Type a filter."""
-        self._status.display = False
-        self._filter_bar.begin(self._text)
-
-    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
-        """Filter while the user types."""
-        self.set_filter(message.text)
-
-    def on_filter_bar_stepped(self, message: FilterBar.Stepped) -> None:
-        """Move in the list while the user types."""
-        self.table.move_cursor(self.table.cursor + message.by)
-
-    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
-        """Go back to the list."""
-        self._filter_bar.display = False
-        self._status.display = True
-        self.table.focus()
-        self.set_filter(self._text if message.keep else "")
-
-    async def action_back(self) -> None:
-        """One step back: the filter, then to Hosts."""
-        if self._text:
-            self.set_filter("")
-        else:
-            await self.app.run_action("view_hosts")
-
-    async def action_quit(self) -> None:
-        """Leave the program."""
-        await self.app.run_action("quit_now")

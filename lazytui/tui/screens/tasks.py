@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.containers import Vertical
-from textual.widgets import Static
-
 from lazytui.core.progress import ProgressReader
 from lazytui.core.task_filter import parse_task_filter
 from lazytui.core.tasks import TaskList, hosts_of
@@ -16,18 +13,16 @@ from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.again import ask_again, ask_to_keep, edit_again
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.confirm import confirm
+from lazytui.tui.screens.listing import ListScreen
 from lazytui.tui.screens.output import OutputScreen
 from lazytui.tui.screens.stopping import Stopping
-from lazytui.tui.widgets.bars import Bar
-from lazytui.tui.widgets.cells import Piece, content_of
-from lazytui.tui.widgets.filter_bar import FilterBar
+from lazytui.tui.widgets.cells import Piece
 from lazytui.tui.widgets.task_table import SORTS, TaskTable, task_counts
 from lazytui.tui.widgets.task_words import task_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from textual.app import ComposeResult
     from textual.worker import Worker
 
     from lazytui.core.model import RunRecord
@@ -36,7 +31,7 @@ if TYPE_CHECKING:
     from lazytui.tui.messages import Changes
 
 
-EMPTY = (
+NOTHING = (
     Piece("No tasks yet\n\n", bold=True),
     Piece("r", "keys"),
     Piece(" on a host runs a command there: try ", "quiet"),
@@ -46,7 +41,7 @@ RUNS_FOLDED = 100_000  # all that an engine keeps in memory
 SHOWN_CHARS = 200  # of a filter, in the status
 
 
-class TasksScreen(Stopping):
+class TasksScreen(ListScreen, Stopping):
     """The tasks, newest first, each with its runs folded, and two rows on the current one.
 
     Follows every change of a run; how far the running ones are it reads once a second from the end
@@ -56,35 +51,20 @@ class TasksScreen(Stopping):
     SCOPES: ClassVar[tuple[str, ...]] = ("tasks", "tab", "list", "global")
     SAVED_FOR = "tasks"
     BINDINGS = bindings("tasks", "tab")
+    EMPTY = NOTHING
+    FILTER_HINT = "train failed host:gpu01 /regex/ !word"
+
+    table: TaskTable
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._tasks = TaskList()
         self._progress = ProgressReader()
         self._reading: Worker[object] | None = None
-        self._text = ""
         self._filter = parse_task_filter("")
         self._problem = ""
         self._failed_only = False
         self.table = TaskTable(self.clock, self._progress.of, id="runs")
-        self._empty = Vertical(Static(content_of(EMPTY)), id="empty")
-        self._filter_bar = FilterBar("train failed host:gpu01 /regex/ !word", id="filter")
-        self._details = Bar(id="details", classes="ruled")
-        self._status = Bar(id="status", classes="ruled")
-
-    def compose(self) -> ComposeResult:
-        """Lay out header, table, filter, details, status and keys."""
-        yield self.header
-        yield self.table
-        yield self._empty
-        yield self._details
-        yield self._filter_bar
-        yield self._status
-        yield self.key_bar
-
-    def on_mount(self) -> None:
-        """The filter comes when it is asked for."""
-        self._filter_bar.display = False
 
     # What is seen
 
@@ -141,8 +121,7 @@ class TasksScreen(Stopping):
         shown = [task for task in everything if self._matches(task)]
         self.table.show(shown)
         self.table.note = [] if shown else _nothing(len(everything))
-        self.table.display = bool(everything)
-        self._empty.display = not everything
+        self.show_table(bool(everything))
         self.header.tabs("Tasks", task_counts(everything))
         self._show_current()
 
@@ -190,11 +169,6 @@ class TasksScreen(Stopping):
         """The hosts of the current task."""
         task = self.table.current_task
         return hosts_of(task.runs) if task is not None else []
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """While a filter is typed, its keys and no others."""
-        return FilterBar.SCOPES if self._filter_bar.typing else super().scopes
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say whether a key can do something now; the key bar shows only those."""
@@ -354,39 +328,18 @@ class TasksScreen(Stopping):
         self._failed_only = not self._failed_only
         self._show()
 
-    def action_find(self) -> None:
-        """Type a filter."""
-        self._status.display = False
-        self._filter_bar.begin(self._text)
+    @property
+    def kept_filter(self) -> str:
+        """The last text that could be read."""
+        return self._filter.text
 
-    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
-        """Filter while the user types."""
-        self.set_filter(message.text)
-
-    def on_filter_bar_stepped(self, message: FilterBar.Stepped) -> None:
-        """Move in the list while the user types."""
-        self.table.move_cursor(self.table.cursor + message.by)
-
-    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
-        """Go back to the list."""
-        self._filter_bar.display = False
-        self._status.display = True
-        self.table.focus()
-        self.set_filter(self._filter.text if message.keep else "")
-
-    async def action_back(self) -> None:
-        """One step back: the filter, the marks, then to Hosts."""
-        if self.table.marked or self.table.marking_range:
-            self.table.clear_marks()
-        elif self._filter.terms or self._failed_only:
-            self._failed_only = False
-            self.set_filter("")
-        else:
-            await self.app.run_action("view_hosts")
-
-    async def action_quit(self) -> None:
-        """Leave the program."""
-        await self.app.run_action("quit_now")
+    def clear_filter(self) -> bool:
+        """Show all tasks again."""
+        if not (self._filter.terms or self._failed_only):
+            return False
+        self._failed_only = False
+        self.set_filter("")
+        return True
 
 
 def _placed(task: TaskView) -> str:
