@@ -17,7 +17,7 @@ from lazytui.tui.group_order import FIXED, LIVE, GroupDraft, GroupOrder, hosts_o
 from lazytui.tui.group_suggester import GroupSuggester
 from lazytui.tui.keymap import bindings
 from lazytui.tui.run_order import count_text, in_one_line
-from lazytui.tui.screens.sheet import Sheet
+from lazytui.tui.screens.form import FormSheet
 from lazytui.tui.widgets.bars import Bar, KeyBar
 from lazytui.tui.widgets.cells import Piece, content_of
 from lazytui.tui.widgets.run_form import FormRow
@@ -26,7 +26,6 @@ from lazytui.tui.widgets.run_form_fields import Option, OptionRow, TextField
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from textual import events
     from textual.app import ComposeResult
 
     from lazytui.tui.context import EngineView
@@ -39,7 +38,7 @@ PAUSE_S = 0.5  # after the last letter, before hosts are asked what a query want
 MOST_CHARS = 2000
 
 
-class GroupSheet(Sheet[GroupOrder]):
+class GroupSheet(FormSheet[GroupOrder]):
     """Gives what the group shall be, or None after ``esc``. Says all the time who is in it.
 
     Args:
@@ -152,17 +151,6 @@ class GroupSheet(Sheet[GroupOrder]):
         if where.probes and all(probe.kind == "program" for probe in where.probes):
             await self._engine.ask_facts(where)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """``←`` and ``→`` choose where there is something to choose."""
-        if action in ("option_previous", "option_next"):
-            return isinstance(self.focused, OptionRow)
-        return True
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Scroll to where the keys go."""
-        event.widget.scroll_visible(animate=False)
-        self.show_keys()
-
     # Keys
 
     def action_submit(self) -> None:
@@ -180,27 +168,3 @@ class GroupSheet(Sheet[GroupOrder]):
     def _refuse(self, problem: str) -> None:
         self._refused = True
         self._show(problem)
-
-    def on_input_submitted(self) -> None:
-        """A field takes ``enter`` before the sheet does."""
-        self.action_submit()
-
-    def action_next_field(self) -> None:
-        """Go to the next field."""
-        self.focus_next()
-
-    def action_previous_field(self) -> None:
-        """Go to the field before."""
-        self.focus_previous()
-
-    def action_option_previous(self) -> None:
-        """Choose the option before."""
-        self._kind.step(-1)
-
-    def action_option_next(self) -> None:
-        """Choose the option after."""
-        self._kind.step(1)
-
-    def action_back(self) -> None:
-        """Leave; nothing is kept."""
-        self.leave(None)

@@ -16,7 +16,7 @@ from lazytui.tui.group_suggester import GroupSuggester
 from lazytui.tui.keymap import bindings
 from lazytui.tui.port_order import PortDraft, order_of
 from lazytui.tui.screens.choice import ChoiceScreen
-from lazytui.tui.screens.sheet import Sheet
+from lazytui.tui.screens.form import FormSheet
 from lazytui.tui.widgets.bars import Bar, KeyBar
 from lazytui.tui.widgets.cells import Piece, content_of
 from lazytui.tui.widgets.port_words import reach_text, service_text
@@ -26,7 +26,6 @@ from lazytui.tui.widgets.run_form_fields import Option, OptionRow, TextField
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from textual import events
     from textual.app import ComposeResult
 
     from lazytui.core.exposure_model import ExposureSpec
@@ -42,7 +41,7 @@ AUTO, ONCE = "auto", "once"
 STARTS = (Option(AUTO, "whenever the engine starts"), Option(ONCE, "only now"))
 
 
-class PortForm(Sheet[int]):
+class PortForm(FormSheet[int]):
     """Gives the number of the new exposure, or None after ``esc``.
 
     Args:
@@ -136,17 +135,6 @@ class PortForm(Sheet[int]):
         """Another way has other fields."""
         self._show()
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Scroll to where the keys go."""
-        event.widget.scroll_visible(animate=False)
-        self.show_keys()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """``←`` and ``→`` choose where there is something to choose."""
-        if action in ("option_previous", "option_next"):
-            return isinstance(self.focused, OptionRow)
-        return True
-
     # Keys
 
     def action_submit(self) -> None:
@@ -193,34 +181,6 @@ class PortForm(Sheet[int]):
             return
         self._busy = False
         self.leave(made.id)
-
-    def on_input_submitted(self) -> None:
-        """A field takes ``enter`` before the sheet does."""
-        self.action_submit()
-
-    def action_next_field(self) -> None:
-        """Go to the next field."""
-        self.focus_next()
-
-    def action_previous_field(self) -> None:
-        """Go to the field before."""
-        self.focus_previous()
-
-    def action_option_previous(self) -> None:
-        """Choose the option before."""
-        self._step(-1)
-
-    def action_option_next(self) -> None:
-        """Choose the option after."""
-        self._step(1)
-
-    def _step(self, by: int) -> None:
-        if isinstance(self.focused, OptionRow):
-            self.focused.step(by)
-
-    def action_back(self) -> None:
-        """Leave; nothing is exposed."""
-        self.leave(None)
 
 
 def _is_loopback(address: str) -> bool:

@@ -18,7 +18,7 @@ from lazytui.text import sanitize
 from lazytui.tui.keymap import bindings
 from lazytui.tui.run_order import BREAK, in_one_line
 from lazytui.tui.screens.file_picker import FilePicker
-from lazytui.tui.screens.sheet import Sheet
+from lazytui.tui.screens.form import FormSheet
 from lazytui.tui.widgets.bars import Bar, KeyBar
 from lazytui.tui.widgets.cells import Piece, content_of
 from lazytui.tui.widgets.run_form import FormRow
@@ -57,7 +57,7 @@ _FIELDS = {
 }
 
 
-class StepSheet(Sheet[StepDraft]):
+class StepSheet(FormSheet[StepDraft]):
     """Asks for a step; gives it, or None after ``esc``.
 
     Args:
@@ -95,15 +95,11 @@ class StepSheet(Sheet[StepDraft]):
         self._say("")
         self.show_keys()
 
-    def on_descendant_focus(self) -> None:
-        """Other keys may work in this field."""
-        self.show_keys()
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A tree is there for paths of the manager."""
         if action == "pick":
             return self._local is not None
-        return True
+        return super().check_action(action, parameters)
 
     @property
     def _local(self) -> TextField | None:
@@ -155,18 +151,6 @@ class StepSheet(Sheet[StepDraft]):
             self._draft.kind, **values, tty=self._draft.tty, checksum=self._draft.checksum
         )
 
-    def on_input_submitted(self) -> None:
-        """A field takes ``enter`` before the sheet does."""
-        self.action_submit()
-
-    def action_next_field(self) -> None:
-        """Go to the next field."""
-        self.focus_next()
-
-    def action_previous_field(self) -> None:
-        """Go to the field before."""
-        self.focus_previous()
-
     def action_pick(self) -> None:
         """Choose a path from a tree."""
         field = self._local
@@ -182,10 +166,6 @@ class StepSheet(Sheet[StepDraft]):
 
         start = Path(field.value.partition(":")[0] or ".").expanduser()
         self.app.push_screen(FilePicker(start), chosen)
-
-    def action_back(self) -> None:
-        """Leave; the step stays as it was."""
-        self.leave(None)
 
 
 def _shown(draft: StepDraft, name: str) -> str:
