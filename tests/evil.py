@@ -33,6 +33,15 @@ class OddServer:
     port: int
     public_key: str = ""
     seen: list[str] = field(default_factory=list)
+    server: Any = None  # the class of its connections
+
+    def accept(self, password: str) -> None:
+        """Take another password from now on."""
+        self.server.password = password
+
+    def hang_up(self) -> None:
+        """End the connection that came last."""
+        self.server.last.abort()
 
 
 # --- plain TCP -------------------------------------------------------------------------------
@@ -159,12 +168,14 @@ def escapes_in_version() -> contextlib.AbstractContextManager[OddServer]:
 class _Open(asyncssh.SSHServer):
     """Takes everyone, without authentication."""
 
+    last: asyncssh.SSHServerConnection
+
     def __init__(self, seen: list[str]) -> None:
         self.seen = seen
         self.connection: asyncssh.SSHServerConnection
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        self.connection = conn
+        self.connection = type(self).last = conn
         self.seen.append("connection")
 
     def begin_auth(self, username: str) -> bool:
@@ -182,6 +193,9 @@ class _Password(_Open):
     def password_auth_supported(self) -> bool:
         return True
 
+    def kbdint_auth_supported(self) -> bool:
+        return False  # or asyncssh would ask for the password by that, too
+
     def validate_password(self, username: str, password: str) -> bool:
         self.seen.append(f"password {password}")
         return password == self.password
@@ -190,7 +204,7 @@ class _Password(_Open):
 class _Keyboard(_Open):
     """Asks questions by keyboard-interactive, as a second factor does."""
 
-    prompts: tuple[str, ...] = ()
+    prompts: tuple[str | tuple[str, bool], ...] = ()
     answers: tuple[str, ...] = ()
 
     def begin_auth(self, username: str) -> bool:
@@ -200,7 +214,8 @@ class _Keyboard(_Open):
         return True
 
     def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> Any:
-        return "Second factor", "Look at your token", lang, [(p, False) for p in self.prompts]
+        prompts = [(p, False) if isinstance(p, str) else p for p in self.prompts]
+        return "Second factor", "Look at your token", lang, prompts
 
     def validate_kbdint_response(self, username: str, responses: Any) -> bool:
         self.seen.extend(f"answer {r}" for r in responses)
@@ -257,7 +272,7 @@ async def _serve(kind: type[_Open], **attributes: object) -> AsyncIterator[OddSe
     )
     try:
         public_key = key.export_public_key().decode().strip()
-        yield OddServer(LOOPBACK, acceptor.get_port(), public_key, seen)
+        yield OddServer(LOOPBACK, acceptor.get_port(), public_key, seen, server_kind)
     finally:
         acceptor.close()
         await acceptor.wait_closed()
@@ -269,9 +284,12 @@ def password_only(password: str) -> contextlib.AbstractAsyncContextManager[OddSe
 
 
 def keyboard_interactive(
-    prompts: tuple[str, ...], answers: tuple[str, ...]
+    prompts: tuple[str | tuple[str, bool], ...], answers: tuple[str, ...]
 ) -> contextlib.AbstractAsyncContextManager[OddServer]:
-    """A server that asks ``prompts`` and wants ``answers``; ``seen`` lists what came."""
+    """A server that asks ``prompts`` and wants ``answers``; ``seen`` lists what came.
+
+    A prompt may come with whether its answer may be seen; else it may not.
+    """
     return _serve(_Keyboard, prompts=prompts, answers=answers)
 
 

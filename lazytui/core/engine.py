@@ -30,6 +30,7 @@ from lazytui.core.presence import Presence
 from lazytui.core.run_queue import RunQueue
 from lazytui.core.runs import Runs
 from lazytui.core.spool import SpoolWriter
+from lazytui.ssh.credentials import Reply
 from lazytui.ssh.late_connector import LateConnector
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Engine(TaskDoing):
         self.config_path = config_path
         self.questions: list[Question] = []
         self.problems: tuple[object, ...] = (*problems, *config.problems)
-        self._answers: dict[str, asyncio.Future[tuple[str, str]]] = {}
+        self._answers: dict[str, asyncio.Future[tuple[str | Reply, str]]] = {}
         self._connector = LateConnector(
             config, settings.connect, asker or self, home=home or Path.home()
         )
@@ -317,12 +318,14 @@ class Engine(TaskDoing):
 
     # -- questions
 
-    async def ask(self, question: Question) -> str | None:
+    async def ask(self, question: Question) -> str | Reply | None:
         """Put a question into the queue and wait until somebody answers it."""
-        answer: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[tuple[str | Reply, str]] = asyncio.Future()
         self._answers[question.id] = answer
         self.questions.append(question)
-        self.runtime(question.host).ask(question)
+        question.waiting.add(question.host)
+        for host in question.waiting:
+            self.runtime(host).ask(question)
         self.events.publish(QuestionsChanged())
         try:
             choice, origin = await answer
@@ -332,22 +335,65 @@ class Engine(TaskDoing):
         finally:
             del self._answers[question.id]
             self.questions.remove(question)
-            self.runtime(question.host).ask(None)
+            for host in question.waiting:
+                self.runtime(host).ask(None)
             self.events.publish(QuestionsChanged())
 
-    async def _answered(self, question: Question, choice: str) -> None:
+    def joined(self, question: Question, host: str) -> None:
+        """Another host waits for the answer to a question that is being asked."""
+        self.runtime(host).ask(question)
+        self.events.publish(QuestionsChanged())
+
+    def later(self, question_id: str) -> None:
+        """Let a question wait; its hosts count as inactive meanwhile, and hold nobody up."""
+        for question in self.questions:
+            if question.id == question_id:
+                for runtime in self._held_up_by(question):
+                    own = runtime.host in question.waiting
+                    who = "" if own else f"{question.host} "
+                    runtime.postpone(f"{who}asks {question.wants}")
+
+    def now(self, question_id: str) -> None:
+        """Somebody is going to answer a question that was left for later: wait for it again."""
+        for question in self.questions:
+            if question.id == question_id:
+                for runtime in self._held_up_by(question):
+                    runtime.wait_on()
+
+    def _held_up_by(self, question: Question) -> list[Runtime]:
+        """Give the hosts that wait for an answer, with those behind them."""
+        hosts = [
+            runtime
+            for runtime in self.runtimes.values()
+            if not runtime.settled or runtime.is_postponed
+            if not question.waiting.isdisjoint((runtime.host, *runtime.jumps))
+        ]
+        known = {runtime.host for runtime in hosts}
+        return hosts + [self.runtime(host) for host in question.waiting if host not in known]
+
+    async def _answered(self, question: Question, choice: str | Reply) -> None:
         """Note an answer by which a host is trusted."""
-        labels = dict(question.choices)
-        *_, (refusal, _) = question.choices
-        if question.kind == "hostkey" and choice in labels and choice != refusal:
+        labels: dict[object, str] = dict(question.choices)
+        if question.kind == "hostkey" and choice in labels and choice != question.refusal:
             key = question.lines[0] if question.lines else ""
             await self._deeds.note(Deed.KEY_ACCEPTED, key, [question.host], labels[choice])
 
-    def answer(self, question_id: str, choice_key: str) -> None:
-        """Answer a waiting question; one that is gone already is ignored."""
+    def answer(self, question_id: str, answer: str | Reply) -> None:
+        """Answer a waiting question; one that is gone already is ignored.
+
+        Args:
+            question_id: which.
+            answer: the key of a choice, or what was typed into the fields.
+        """
         waiting = self._answers.get(question_id)
         if waiting is not None and not waiting.done():
-            waiting.set_result((choice_key, origin_now(self.origin)))
+            waiting.set_result((answer, origin_now(self.origin)))
+
+    def reply(
+        self, question_id: str, texts: Sequence[str], *, remember: bool = False, share: bool = False
+    ) -> None:
+        """Answer a question with fields; see :class:`lazytui.ssh.credentials.Reply`."""
+        self.answer(question_id, Reply(tuple(texts), remember, share))
 
     # -- inside
 

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 GPU_WAIT_S = 10.0
 SPARE_SESSIONS = 2
+POSTPONED = "asks"
 STABLE_S = 30.0  # a connection that lasted so long starts the backoff anew
 
 
@@ -191,7 +192,7 @@ class Runtime:
     def refresh(self) -> None:
         """Try again now, if the host is not connected."""
         self._retry.set()
-        if self._running and self.state is HostState.INACTIVE:
+        if self._running and self.state is HostState.INACTIVE and not self.is_postponed:
             self._become(HostState.CONNECTING, self.address)
 
     def rest(self) -> None:
@@ -376,7 +377,24 @@ class Runtime:
     def ask(self, question: Question | None) -> None:
         """Note that a question about this host waits for an answer, or no longer does."""
         self.question = question
+        if question is None:
+            self.wait_on()
         self._publish()
+
+    @property
+    def is_postponed(self) -> bool:
+        """The attempt waits for an answer that nobody wants to give now."""
+        return self.error_kind == POSTPONED
+
+    def postpone(self, reason: str) -> None:
+        """Count as inactive, although the attempt goes on when there is an answer."""
+        if not self.settled:
+            self._become(HostState.INACTIVE, reason, POSTPONED)
+
+    def wait_on(self) -> None:
+        """Be waited for again after :meth:`postpone`."""
+        if self.is_postponed:
+            self._become(HostState.CONNECTING, self.address)
 
 
 def _metrics(header: Header) -> Metrics:

@@ -13,16 +13,18 @@ import asyncssh
 from lazytui.errors import ConnectError
 from lazytui.ssh import algorithms, reasons
 from lazytui.ssh.connection import Connection
-from lazytui.ssh.credentials import KeyRing, agent_keys, public_data
+from lazytui.ssh.credentials import KeyRing
 from lazytui.ssh.dial import ProxyProcess, Tunnel, dial, is_not_ssh, run_proxy
 from lazytui.ssh.hostkeys import HostKeyJudge
 from lazytui.ssh.limiter import StartLimiter
+from lazytui.ssh.proof import Proof
+from lazytui.ssh.secrets import Secrets
 from lazytui.ssh.tuning import tune
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from lazytui.ssh.config import HostOptions, SSHConfig
@@ -84,10 +86,11 @@ class _Failure:
 
 
 class _Client(asyncssh.SSHClient):
-    """Watches one connection attempt; answers nothing by itself."""
+    """Watches one connection attempt; what it is asked, the proof answers."""
 
-    def __init__(self, attempt: reasons.Attempt) -> None:
+    def __init__(self, attempt: reasons.Attempt, proof: Proof) -> None:
         self._attempt = attempt
+        self._proof = proof
         self._connection: asyncssh.SSHClientConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
@@ -111,11 +114,19 @@ class _Client(asyncssh.SSHClient):
         self._attempt.offered_key = key
         return False
 
-    def password_auth_requested(self) -> None:
-        self._attempt.password_wanted = True
+    def public_key_auth_requested(self) -> None:
+        self._proof.no_key_left()
 
-    def kbdint_auth_requested(self) -> None:
-        self._attempt.password_wanted = True
+    async def password_auth_requested(self) -> str | None:
+        return await self._proof.password()
+
+    def kbdint_auth_requested(self) -> str | None:
+        return self._proof.keyboard()
+
+    async def kbdint_challenge_received(
+        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> Sequence[str] | None:
+        return await self._proof.challenge(name, instructions, prompts)
 
 
 class Connector:
@@ -124,7 +135,7 @@ class Connector:
     Args:
         config: the ssh config.
         settings: timeouts and limits.
-        asker: who is asked about unknown host keys.
+        asker: who is asked about unknown host keys, for passwords and passphrases.
         home: the user's home, for default keys.
     """
 
@@ -135,6 +146,7 @@ class Connector:
         self.settings = settings
         self.judge = HostKeyJudge(asker)
         self._keys = KeyRing(home)
+        self._secrets = Secrets(asker, self._keys)
         self._limiter = StartLimiter(settings.starts_per_address, settings.starts_total)
         self._bastions: dict[tuple[str, ...], Connection] = {}
         self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
@@ -184,17 +196,45 @@ class Connector:
     async def _reach(
         self, hop: _Hop, bastion: Connection | None, log: Callable[[str], None]
     ) -> Connection:
-        """Log in to one hop, asking about its host key if need be."""
+        """Log in to one hop, asking the user whatever it takes.
+
+        No place of the limiter is held while a person thinks.
+        """
         options = hop.options
         attempt = reasons.Attempt(hop.target, options.connect_timeout or self.settings.timeout_s)
+        way = bastion.route if bastion else ()
+        login = self.logins.get(hop.target)
+        proof = Proof(options, attempt, self._secrets, self._keys, login, way)
+        try:
+            while True:
+                try:
+                    connection = await self._trusting(hop, attempt, proof, bastion, log)
+                except ConnectError:
+                    if not await proof.more():
+                        raise
+                else:
+                    proof.succeeded()
+                    return connection
+        finally:
+            await proof.close()
+
+    async def _trusting(
+        self,
+        hop: _Hop,
+        attempt: reasons.Attempt,
+        proof: Proof,
+        bastion: Connection | None,
+        log: Callable[[str], None],
+    ) -> Connection:
+        """Log in to one hop, asking about its host key if need be."""
+        options = hop.options
         trust = self.judge.trust(options)
         try:
-            return await self._attempt(options, trust, attempt, bastion, log)
+            return await self._attempt(options, trust, attempt, proof, bastion, log)
         except asyncssh.HostKeyNotVerifiable as error:
-            # No place of the limiter is held while a person thinks.
             pinned = await self.judge.decide(options, trust, attempt, error)
         try:
-            return await self._attempt(options, pinned, attempt, bastion, log)
+            return await self._attempt(options, pinned, attempt, proof, bastion, log)
         except asyncssh.HostKeyNotVerifiable as error:
             raise self.judge.swapped(pinned, attempt, error) from error
 
@@ -245,37 +285,46 @@ class Connector:
         options: HostOptions,
         trust: Trust,
         attempt: reasons.Attempt,
+        proof: Proof,
         bastion: Connection | None,
         log: Callable[[str], None],
     ) -> Connection:
         gate = f"via {'/'.join(bastion.route)}" if bastion else _address(options)
-        async with self._limiter.starting(gate):
+        async with self._limiter.starting(gate) as leave_place:
+
+            async def once() -> Connection:
+                return await self._try(options, trust, attempt, proof, leave_place, bastion, log)
+
             for pause_s in BUSY_PAUSES_S:
                 try:
-                    return await self._try(options, trust, attempt, bastion, log)
+                    return await once()
                 except ConnectError as error:
-                    if error.kind != "closed":
+                    if error.kind != "closed" or proof.is_tried:
                         raise
                 # It had too many logins starting (MaxStartups counts some that are just over, and
                 # those of others). Our place is kept meanwhile, so that it meets fewer of ours.
                 await asyncio.sleep(random.uniform(pause_s / 2, pause_s))  # noqa: S311
-            return await self._try(options, trust, attempt, bastion, log)
+            return await once()
 
     async def _try(
         self,
         options: HostOptions,
         trust: Trust,
         attempt: reasons.Attempt,
+        proof: Proof,
+        leave_place: Callable[[], None],
         bastion: Connection | None,
         log: Callable[[str], None],
     ) -> Connection:
         address = sanitize(_address(options))
         attempt.server_version = ""
         try:
-            connection = await self._log_in(options, trust, attempt, bastion)
+            connection = await self._log_in(options, trust, attempt, proof, leave_place, bastion)
         except asyncssh.HostKeyNotVerifiable:
             raise
         except (asyncssh.Error, OSError, ValueError, OverflowError) as error:
+            if isinstance(error, asyncssh.PermissionDenied | asyncssh.ProtocolError):
+                proof.failed()
             reason = reasons.explain(error, attempt)
             direct = not bastion and not options.proxy_command and not attempt.looked_twice
             if reason.kind == "closed" and not attempt.server_version and direct:
@@ -292,10 +341,12 @@ class Connector:
         options: HostOptions,
         trust: Trust,
         attempt: reasons.Attempt,
+        proof: Proof,
+        leave_place: Callable[[], None],
         bastion: Connection | None,
     ) -> Connection:
         loop = asyncio.get_running_loop()
-        client = _Client(attempt)
+        client = _Client(attempt, proof)
         proxy: ProxyProcess | None = None
         sock: socket.socket | None = None
         try:
@@ -303,6 +354,7 @@ class Connector:
                 contextlib.AsyncExitStack() as stack,
                 asyncio.timeout(self.settings.login_timeout_s) as deadline,
             ):
+                proof.begin(leave_place, deadline, self.settings.login_timeout_s)
 
                 def give_up_unless_it_speaks() -> None:
                     if not client.saw_version() and not deadline.expired():
@@ -321,7 +373,8 @@ class Connector:
                         sock=sock,
                         tunnel=Tunnel(bastion.asyncssh_connection) if bastion else (),
                         client_factory=lambda: client,
-                        **await self._login_options(options, trust, attempt, stack),
+                        client_keys=await proof.offered_keys(stack),
+                        **self._login_options(options, trust),
                     )
                 finally:
                     timer.cancel()
@@ -337,28 +390,19 @@ class Connector:
         tune(connection)
         return Connection(connection, route, proxy)
 
-    async def _login_options(
-        self,
-        options: HostOptions,
-        trust: Trust,
-        attempt: reasons.Attempt,
-        stack: contextlib.AsyncExitStack,
-    ) -> dict[str, Any]:
+    def _login_options(self, options: HostOptions, trust: Trust) -> dict[str, Any]:
         settings = self.settings
-        login = self.logins.get(attempt.host)
         return {
             # Everything was resolved before; asyncssh would parse the files for each connection.
             "config": None,
             "username": options.user,
-            "client_keys": await self._offered_keys(options, attempt, stack, login),
-            "password": login.password if login else None,
             "agent_path": None,
             "agent_forwarding": False,
             "known_hosts": (list(trust.keys), list(trust.authorities), list(trust.revoked)),
             "host_key_alias": options.host_key_alias or options.hostname,
             "preferred_auth": algorithms.authentication(options),
             "connect_timeout": None,
-            "login_timeout": settings.login_timeout_s,
+            "login_timeout": 0,  # ours stands still while a person thinks
             # Also a 0 ("off") of the ssh config is replaced: without, a dead host is never noticed.
             "keepalive_interval": options.server_alive_interval or settings.keepalive_s,
             "keepalive_count_max": options.server_alive_count_max or settings.keepalive_count,
@@ -366,29 +410,6 @@ class Connector:
             "gss_kex": False,
             **algorithms.choose(options, trust),
         }
-
-    async def _offered_keys(
-        self,
-        options: HostOptions,
-        attempt: reasons.Attempt,
-        stack: contextlib.AsyncExitStack,
-        login: Login | None,
-    ) -> Any:
-        """Give the keys to offer: those that the config names first, then the ssh-agent's."""
-        if login is not None:
-            given = await login.keys(self._keys.paths_for(options))
-            if given is not None:
-                attempt.tried = ("the keys given",)
-                return given or None
-        local = self._keys.keys_for(options)
-        held, note = await agent_keys(options, self._keys.paths_for(options), stack)
-        # A key offered twice would count twice against sshd's MaxAuthTries of 6.
-        own = {public_data(key) for key in local.keys}
-        held = [key for key in held if key.public_data not in own]
-        attempt.tried = (*local.names, *(("ssh-agent",) if held else ()))
-        attempt.skipped = (*local.skipped, *((note,) if note else ()))
-        # None, not an empty list: for that, asyncssh would look for keys by itself.
-        return [*local.keys, *held] or None
 
 
 def split_target(target: str) -> tuple[str, str, int]:

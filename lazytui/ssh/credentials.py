@@ -27,15 +27,52 @@ _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """A line that a person has to type.
+
+    Args:
+        prompt: what is asked.
+        echo: it may be seen; else it is a secret.
+    """
+
+    prompt: str
+    echo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a person typed. It is never shown, written down or put into a log.
+
+    Args:
+        texts: one for each field; none, or an empty one: it is not known, go on without.
+        remember: keep it in memory as long as the program runs.
+        share: use it for all that ask for a password of the same user right now.
+    """
+
+    texts: tuple[str, ...] = field(default=(), repr=False)
+    remember: bool = False
+    share: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an answer in it."""
+        return any(self.texts)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """A question that waits for a person.
+    """A question that waits for a person: with choices, or with fields to type in.
 
     Args:
         host: the alias it is about.
-        kind: ``hostkey`` (others come with the features that need them).
+        kind: ``hostkey``, ``password``, ``passphrase`` or ``keyboard`` (what a server asks).
         title: one line.
         lines: the facts to decide on.
         choices: pairs of a key and what it does; the last one is the safe one.
+        fields: what is to be typed.
+        user: whose password; others that ask for one of the same user may get the same answer.
+        lasting: the answer is still right at the next login, so it may be remembered.
+        waiting: the hosts that wait for the answer; more may come while it waits.
         id: unique in this process.
     """
 
@@ -43,23 +80,46 @@ class Question:
     kind: str
     title: str
     lines: tuple[str, ...]
-    choices: tuple[tuple[str, str], ...]
+    choices: tuple[tuple[str, str], ...] = ()
+    fields: tuple[Field, ...] = ()
+    user: str = ""
+    lasting: bool = False
+    waiting: set[str] = field(default_factory=set, compare=False)
     id: str = field(default_factory=lambda: f"q{next(_numbers)}")
+
+    @property
+    def refusal(self) -> str | Reply:
+        """The answer that is always safe to give."""
+        return Reply() if self.fields else self.choices[-1][0]
+
+    @property
+    def wants(self) -> str:
+        """What is asked for, after "asks": ``for a password``."""
+        return WANTS.get(self.kind, "a question")
+
+
+WANTS = {"password": "for a password", "passphrase": "for a passphrase", "keyboard": "for a code"}
 
 
 class Asker(Protocol):
     """Somebody who can answer: the screen, the command line, a test."""
 
-    async def ask(self, question: Question) -> str | None:
-        """Give the key of the choice that was taken, or None when nobody answers."""
+    async def ask(self, question: Question) -> str | Reply | None:
+        """Give the key of the choice or what was typed, or None when nobody answers."""
+
+    def joined(self, question: Question, host: str) -> None:
+        """Another host waits for the answer to a question that is being asked."""
 
 
 class NobodyAsks:
     """The asker of a program without a person: every question stays unanswered."""
 
-    async def ask(self, question: Question) -> str | None:
+    async def ask(self, question: Question) -> str | Reply | None:
         """Answer nothing."""
         return None
+
+    def joined(self, question: Question, host: str) -> None:
+        """Nobody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +131,49 @@ class LoadedKeys:
             asyncssh's ``client_keys`` takes them. (asyncssh's key *pairs* remember the signature
             algorithm of one connection, so they are not shared.)
         names: their file names.
-        skipped: why some could not be used: ``id_rsa needs a passphrase``.
+        skipped: why some could not be used: ``id_rsa cannot be read``.
+        locked: those that need a passphrase first.
     """
 
     keys: tuple[asyncssh.SSHKey | tuple[asyncssh.SSHKey, asyncssh.SSHCertificate], ...]
     names: tuple[str, ...]
     skipped: tuple[str, ...]
+    locked: tuple[LockedKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockedKey:
+    """A private key in a file that a passphrase opens.
+
+    Args:
+        path: the file.
+        public: its public part, by which a server can say whether it would take it; None when
+            the file does not tell and there is none beside it.
+        certificates: files with certificates that may be for it.
+    """
+
+    path: str
+    public: asyncssh.SSHKey | None
+    certificates: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return Path(self.path).name
+
+    def open(self, passphrase: str) -> LoadedKeys:
+        """Read it; this takes a tenth of a second and more, so it is for a thread.
+
+        Raises:
+            ValueError: the passphrase is another one, or the file cannot be read any more.
+        """
+        import asyncssh
+
+        try:
+            key = asyncssh.read_private_key(self.path, passphrase)
+        except OSError as error:
+            raise ValueError(str(error)) from error
+        return _with_certificates(self.path, key, self.certificates)
 
 
 class KeyRing:
@@ -89,6 +186,11 @@ class KeyRing:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._loaded: dict[tuple[str, tuple[str, ...]], tuple[object, LoadedKeys]] = {}
+        self._opened: dict[str, tuple[object, LoadedKeys]] = {}
+
+    def keep(self, locked: LockedKey, opened: LoadedKeys) -> None:
+        """Keep a key that was opened, until its file changes or the program ends."""
+        self._opened[locked.path] = (_stamp(locked.path), opened)
 
     def paths_for(self, options: HostOptions) -> tuple[str, ...]:
         """Give the key files that the ssh config names, or the default files."""
@@ -103,9 +205,13 @@ class KeyRing:
             keys=tuple(key for loaded in found for key in loaded.keys),
             names=tuple(name for loaded in found for name in loaded.names),
             skipped=tuple(text for loaded in found for text in loaded.skipped),
+            locked=tuple(locked for loaded in found for locked in loaded.locked),
         )
 
     def _load(self, path: str, certificates: tuple[str, ...]) -> LoadedKeys:
+        opened = self._opened.get(path)
+        if opened is not None and opened[0] == _stamp(path):
+            return opened[1]
         stamp = tuple(_stamp(name) for name in (path, f"{path}-cert.pub", *certificates))
         cached = self._loaded.get((path, certificates))
         if cached is not None and cached[0] == stamp:
@@ -191,7 +297,8 @@ def _read(path: str, certificates: tuple[str, ...]) -> LoadedKeys:
     except asyncssh.KeyImportError as error:
         # asyncssh has no error class of its own for "encrypted, and no passphrase given".
         if "passphrase" in str(error).lower():
-            return LoadedKeys((), (), (f"{name} needs a passphrase",))
+            locked = LockedKey(path, _public(f"{path}.pub") or _public(path), certificates)
+            return LoadedKeys((), (), (), (locked,))
         if _public(path) is not None:  # it stands for a key in the ssh-agent
             return LoadedKeys((), (), ())
         return LoadedKeys((), (), (f"{name} cannot be read",))
@@ -199,9 +306,16 @@ def _read(path: str, certificates: tuple[str, ...]) -> LoadedKeys:
         return LoadedKeys((), (), (f"{name}: {error.strerror}",))
     except ValueError:  # an unknown cipher, a damaged file: asyncssh has several for it
         return LoadedKeys((), (), (f"{name} cannot be read",))
+    return _with_certificates(path, key, certificates)
+
+
+def _with_certificates(
+    path: str, key: asyncssh.SSHKey, certificates: tuple[str, ...]
+) -> LoadedKeys:
+    """Give a key with the certificates that are for it."""
     signed = (_certificate(path, key) for path in (f"{path}-cert.pub", *certificates))
     pairs = [(key, certificate) for certificate in signed if certificate is not None]
-    return LoadedKeys((*pairs, key), (name,), ())
+    return LoadedKeys((*pairs, key), (Path(path).name,), ())
 
 
 def _certificate(path: str, key: asyncssh.SSHKey) -> asyncssh.SSHCertificate | None:

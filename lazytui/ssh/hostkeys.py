@@ -131,7 +131,7 @@ class HostKeyJudge:
         if policy == "yes":
             raise _unknown(key, " (StrictHostKeyChecking yes)")
         if policy in ("no", "off", "accept-new"):
-            answer: str | None = SAVE
+            answer: object = SAVE
         elif options.batch_mode:
             answer = None
         else:

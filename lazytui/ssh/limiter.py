@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 
 class StartLimiter:
@@ -31,18 +31,23 @@ class StartLimiter:
         self._users: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def starting(self, address: str) -> AsyncIterator[None]:
+    async def starting(self, address: str) -> AsyncIterator[Callable[[], None]]:
         """Wait for a place, and hold it inside the ``async with``.
 
         Args:
             address: what is limited together: ``ip:port``, or the bastion's alias.
+
+        Gives a function that gives the place back earlier, for one who waits for a person.
         """
         gate = self._gates.setdefault(address, asyncio.Semaphore(self._per_address))
         self._users[address] += 1
         try:
             # The narrow gate first: who waits for a busy bastion takes nobody else's place.
-            async with gate, self._total:
-                yield
+            with ExitStack() as held:
+                for semaphore in (gate, self._total):
+                    await semaphore.acquire()
+                    held.callback(semaphore.release)
+                yield held.close
         finally:
             self._users[address] -= 1
             if not self._users[address]:

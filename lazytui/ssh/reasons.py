@@ -31,6 +31,7 @@ class Attempt:
         offered_key: a host key that is not trusted.
         proxy_complaint: the last line of the ProxyCommand's stderr.
         looked_twice: a port that hung up was asked what it is.
+        wrong: passwords and answers that were refused.
     """
 
     host: str
@@ -43,6 +44,7 @@ class Attempt:
     offered_key: asyncssh.SSHKey | None = None
     proxy_complaint: str = ""
     looked_twice: bool = False
+    wrong: int = 0
 
 
 def explain(error: BaseException, attempt: Attempt) -> ConnectError:
@@ -63,6 +65,8 @@ def explain(error: BaseException, attempt: Attempt) -> ConnectError:
     if isinstance(error, asyncssh.ProtocolNotSupported | asyncssh.ProtocolError):
         if not attempt.server_version:
             return not_ssh()
+        if attempt.wrong:
+            return _wrong(attempt)
         if "Too many authentication failures" in str(error):
             return ConnectError(
                 f"too many keys refused (tried: {', '.join(attempt.tried)}); set IdentitiesOnly",
@@ -98,7 +102,18 @@ def no_answer(attempt: Attempt) -> ConnectError:
     return ConnectError(f"no answer in {attempt.timeout_s:g} s", kind="timeout", retry=True)
 
 
+def _wrong(attempt: Attempt) -> ConnectError:
+    """What was typed was refused: that is never sent again by itself."""
+    times = f"{attempt.wrong} times " if attempt.wrong > 1 else ""
+    words = f"permission denied: {times}a wrong answer"
+    if attempt.wrong > 1:
+        words += "; wait a minute before the next try, sshd may lock this address out"
+    return ConnectError(words, kind="auth", retry=False)
+
+
 def _denied(attempt: Attempt) -> ConnectError:
+    if attempt.wrong:
+        return _wrong(attempt)
     notes = []
     if attempt.tried:
         notes.append(f"tried: {', '.join(attempt.tried)}")

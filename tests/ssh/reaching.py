@@ -46,6 +46,9 @@ class Answers:
             await asyncio.to_thread(self._meanwhile)
         return self._answer
 
+    def joined(self, question: Question, host: str) -> None:
+        """The question has it in its ``waiting``."""
+
 
 class Program:
     """A remote program that was started on a connection: what it prints, how it ends."""
