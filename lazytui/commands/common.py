@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lazytui.core.probes import Probe
     from lazytui.core.where import Where
     from lazytui.ssh.config import SSHConfig
-    from lazytui.ssh.credentials import Question
 
 OK, FAILED, USAGE, NOT_REACHED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -78,6 +77,7 @@ async def engine(
     Raises:
         LazytuiError: settings folder, journal or ssh config cannot be used.
     """
+    from lazytui.commands.asking import TerminalAsker
     from lazytui.core import settings as settings_file
     from lazytui.core.engine import Engine
     from lazytui.core.paths import Paths
@@ -118,26 +118,6 @@ def log_to(path: Path) -> None:
         root.addHandler(handler)
         root.setLevel(logging.INFO)
         root.propagate = False
-
-
-class TerminalAsker:
-    """Asks on the terminal of the command line, if there is one."""
-
-    async def ask(self, question: Question) -> str | None:
-        """Print the question to stderr and read one word; None without a terminal."""
-        import asyncio
-
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            return None
-        return await asyncio.to_thread(_ask, question)
-
-
-def _ask(question: Question) -> str | None:
-    choices = "  ".join(f"[{key}] {label}" for key, label in question.choices)
-    lines = "\n".join(f"  {sanitize(line)}" for line in question.lines)
-    print(f"{sanitize(question.title)}\n{lines}\n{choices}: ", end="", file=sys.stderr, flush=True)
-    answer = sys.stdin.readline().strip().lower()
-    return answer if answer in dict(question.choices) else None
 
 
 async def select(engine: Engine, words: Sequence[str], *, default_all: bool = False) -> list[str]:

@@ -73,6 +73,9 @@ class CommandStreams(Protocol):
     async def read(self, size: int = 65536) -> bytes:
         """Ask for the client's stdin and give at most ``size`` bytes of it; empty at its end."""
 
+    def echo(self, *, on: bool) -> None:
+        """Let what is typed at the client's terminal be seen, or not."""
+
     def stdout(self, data: bytes) -> None:
         """Queue bytes for the client's stdout."""
 

@@ -194,6 +194,7 @@ class ServedCall(Call):
         if not self._connects:
             yield self._engine
             return
+        self._attendant.begin()
         attending = asyncio.ensure_future(self._attendant.attend())
         try:
             yield self._engine

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from lazytui.commands import common
+from lazytui.commands.asking import nobody_types, put
 from lazytui.errors import UsageError
-from lazytui.text import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lazytui.commands.call import Call
     from lazytui.core.engine import Engine
     from lazytui.door.channel import CommandStreams
-    from lazytui.ssh.credentials import Question
+    from lazytui.ssh.credentials import Question, Reply
 
 LINE_BYTES = 4096  # an answer longer than that is none
 
@@ -37,13 +37,19 @@ class Attendant:
         self._streams = streams
         self._typed = b""
 
+    def begin(self) -> None:
+        """Wait again for what was left for later, as here is somebody to answer it."""
+        if self._streams is not None:
+            for question in filter(self._concerns, list(self._engine.questions)):
+                self._engine.now(question.id)
+
     async def attend(self) -> None:
         """See to every question about the hosts of the command; runs until cancelled."""
         seen: set[str] = set()
         with self._engine.events.subscribe() as events:
             while True:
                 for question in list(self._engine.questions):
-                    if question.id not in seen and question.host in self._concerned():
+                    if question.id not in seen and self._concerns(question):
                         seen.add(question.id)
                         await self._see_to(question)
                 await events.drain()
@@ -51,41 +57,45 @@ class Attendant:
     async def _see_to(self, question: Question) -> None:
         """Ask one question, until it is answered here or elsewhere."""
         if self._streams is None and not self._engine.presence.terminals:
-            *_, (safe, _) = question.choices
-            self._engine.answer(question.id, safe)  # as without an engine: nobody is there
+            if question.fields:
+                self._call.say(nobody_types(question))
+            self._engine.answer(question.id, question.refusal)  # as without an engine
             return
         if self._streams is None:
-            self._call.say(
-                f"{question.host} asks: {question.title}; answer on the screen: lazytui attach"
-            )
+            what = f" {question.wants}" if question.fields else f": {question.title}"
+            self._call.say(f"{question.host} asks{what}; answer on the screen: lazytui attach")
+            if question.fields:  # nobody may be at the screen for hours
+                self._engine.later(question.id)
             return
         asking = asyncio.ensure_future(self._ask(question, self._streams))
         gone = asyncio.ensure_future(self._gone(question))
         try:
             await asyncio.wait((asking, gone), return_when=asyncio.FIRST_COMPLETED)
             if asking.done():
-                self._engine.answer(question.id, asking.result())
+                self._take(question, asking.result())
             else:
-                self._tell("\n")
+                self.tell("\n")
                 self._call.say(f"{question.host}: answered elsewhere")
         finally:
             asking.cancel()
             gone.cancel()
 
-    async def _ask(self, question: Question, streams: CommandStreams) -> str:
-        """Ask on the terminal; gives the key of a choice, the safe one for all else."""
-        choices = "  ".join(f"[{key}] {label}" for key, label in question.choices)
-        lines = "\n".join(f"  {sanitize(line)}" for line in question.lines)
-        self._tell(f"{sanitize(question.title)}\n{lines}\n{sanitize(choices)}: ")
-        answer = (await self._line(streams)).strip().lower()
-        *_, (safe, _) = question.choices
-        return answer if answer in dict(question.choices) else safe
+    def _take(self, question: Question, answer: str | Reply | None) -> None:
+        if question.fields and answer == question.refusal:
+            self._engine.later(question.id)
+            self._call.say(f"{question.host}: left for later")
+        elif answer is not None:
+            self._engine.answer(question.id, answer)
 
-    async def _line(self, streams: CommandStreams) -> str:
+    async def _ask(self, question: Question, streams: CommandStreams) -> str | Reply | None:
+        return await put(question, _Lines(self, streams), self._engine.questions, remember=False)
+
+    async def line(self, streams: CommandStreams) -> str | None:
+        """Give the next line of the client's stdin; None at its end."""
         while b"\n" not in self._typed and len(self._typed) < LINE_BYTES:
             data = await streams.read(LINE_BYTES)
             if not data:
-                break
+                return None
             self._typed += data
         line, _, self._typed = self._typed.partition(b"\n")
         return line.decode(errors="replace")
@@ -96,9 +106,14 @@ class Attendant:
             while question in self._engine.questions:
                 await events.drain()
 
-    def _tell(self, text: str) -> None:
+    def tell(self, text: str) -> None:
+        """Show text on the client's terminal, as it is."""
         stderr = self._call.stderr
         stderr.write(text.encode(stderr.encoding, "replace"))
+
+    def _concerns(self, question: Question) -> bool:
+        """Whether a question holds the command up."""
+        return not self._concerned().isdisjoint({question.host, *question.waiting})
 
     def _concerned(self) -> AbstractSet[str]:
         """The hosts that the command waits for, with those on the way to them."""
@@ -106,8 +121,36 @@ class Attendant:
         try:
             where = common.parse(getattr(self._call.arguments, "where", None) or ())
             if where is None or engine.kept_groups.needs_facts(where):
-                return {question.host for question in engine.questions}
+                return {host for q in engine.questions for host in (q.host, *q.waiting)}
             hosts = where.select(list(engine.runtimes.values()), engine.kept_groups.members())
         except UsageError:
             return frozenset()
         return {*hosts, *(jump for host in hosts for jump in engine.runtime(host).jumps)}
+
+
+class _Lines:
+    """The client's terminal, for one question.
+
+    Args:
+        attendant: who keeps what was typed beyond a line.
+        streams: the client's.
+    """
+
+    def __init__(self, attendant: Attendant, streams: CommandStreams) -> None:
+        self._attendant = attendant
+        self._streams = streams
+
+    def tell(self, text: str) -> None:
+        """Show text."""
+        self._attendant.tell(text)
+
+    async def line(self, *, echo: bool) -> str | None:
+        """Have a line typed."""
+        if echo:
+            return await self._attendant.line(self._streams)
+        self._streams.echo(on=False)
+        try:
+            return await self._attendant.line(self._streams)
+        finally:
+            self._streams.echo(on=True)
+            self.tell("\n")

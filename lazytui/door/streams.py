@@ -44,6 +44,10 @@ class SocketStreams:
             self._peer.read_on(yes=True)
         return data
 
+    def echo(self, *, on: bool) -> None:
+        """Let what is typed at the client's terminal be seen, or not."""
+        self._peer.send(wire.ECHO, b"1" if on else b"0")
+
     def stdout(self, data: bytes) -> None:
         """Queue bytes for the client's stdout."""
         if data:

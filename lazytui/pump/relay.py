@@ -11,6 +11,7 @@ import select
 import signal
 
 from lazytui.pump import greeting, wire
+from lazytui.pump.echo import Echo
 
 TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
@@ -95,10 +96,11 @@ class Relay:
         self._reading = terminal is not None
         self._ending: Exit | None = None
         self._interrupts = 0
+        self._echo = Echo()
 
     def run(self) -> Exit:
         """Carry bytes until the engine or the terminal ends, or a signal says so."""
-        with _Signals(self._numbers()) as signals:
+        with self._echo, _Signals(self._numbers()) as signals:
             try:
                 self._begin()
                 while True:
@@ -182,6 +184,8 @@ class Relay:
             self._err.waiting += payload
         elif kind == wire.READ:
             self._reading = True
+        elif kind == wire.ECHO and self._terminal is None:
+            self._echo.switch(on=payload != b"0")
         elif kind == wire.EXIT and payload:
             self._ending = Exit(payload[0], payload[1:].decode(errors="replace"))
 

@@ -24,6 +24,7 @@ REFUSED = b"R"  # JSON: why (version, config, kind, garbage, ending), message, v
 STDOUT = b"O"
 STDERR = b"E"
 READ = b"I"  # stdin may be read and sent from now on (a screen's client does so anyway)
+ECHO = b"N"  # "0": what is typed for a command line is not to be seen; "1": it is again
 EXIT = b"X"  # one byte of exit status, then the message for stderr in UTF-8
 
 MAX_PAYLOAD = 1 << 20

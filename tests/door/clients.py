@@ -49,6 +49,7 @@ class Client:
         self.reading.set()
         self.waits = asyncio.Event()
         self.on_signal: Callable[[str], None] | None = None
+        self.echoes: list[bool] = []
         self._typed = typed
         self._queued = 0
         self._came = asyncio.Event()
@@ -69,6 +70,9 @@ class Client:
         if not data:
             await asyncio.Event().wait()  # a person who does not answer
         return data
+
+    def echo(self, *, on: bool) -> None:
+        self.echoes.append(on)
 
     def stdout(self, data: bytes) -> None:
         self.out += data
