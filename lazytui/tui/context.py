@@ -14,6 +14,7 @@ from lazytui.core.plan import AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from lazytui.core.audit import AuditRecord
     from lazytui.core.events import EventBus
@@ -89,7 +90,7 @@ class RuntimeView(Protocol):
     @property
     def address(self) -> str: ...
     @property
-    def question(self) -> object | None: ...
+    def question(self) -> QuestionView | None: ...
     @property
     def series(self) -> SeriesView: ...
     @property
@@ -114,8 +115,33 @@ class RuntimeView(Protocol):
         """Seconds since the engine last tried; None when it has not."""
 
 
+class FieldView(Protocol):
+    """A line to be typed."""
+
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def echo(self) -> bool: ...
+
+
 class QuestionView(Protocol):
-    """Something only the user can decide, with the keys of the possible answers."""
+    """Something only the user can decide or knows: with choices, or with fields to type in.
+
+    See :class:`lazytui.ssh.credentials.Question`.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def fields(self) -> Sequence[FieldView]: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def lasting(self) -> bool: ...
+    @property
+    def waiting(self) -> AbstractSet[str]: ...
+    @property
+    def wants(self) -> str: ...
 
     @property
     def id(self) -> str: ...
@@ -281,6 +307,14 @@ class EngineView(Protocol):
 
     def answer(self, question_id: str, choice_key: str) -> object:
         """Answer a question with the key of one of its choices."""
+
+    def reply(
+        self, question_id: str, texts: Sequence[str], *, remember: bool, share: bool
+    ) -> object:
+        """Answer a question with what was typed."""
+
+    def later(self, question_id: str) -> object:
+        """Let a question wait; its hosts hold nobody up meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

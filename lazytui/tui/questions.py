@@ -15,5 +15,7 @@ def distinct(questions: Sequence[QuestionView]) -> list[list[QuestionView]]:
     alike: dict[object, list[QuestionView]] = {}
     for question in questions:
         content = (question.title, question.lines, question.choices)
+        if question.fields:  # the engine asks each of these once already
+            content = (question.id, (), ())
         alike.setdefault(content, []).append(question)
     return list(alike.values())

@@ -41,6 +41,7 @@ from lazytui.core.stops import StopReport
 from lazytui.core.task import RuntimeTask
 from lazytui.core.transfer.progress import Transfers
 from lazytui.errors import TransferError
+from lazytui.ssh.credentials import Field
 from lazytui.tui.context import Clock
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class FakeRuntime:
     since: float = NOW
     entry: FakeEntry | None = None
     address: str = ""
-    question: object | None = None
+    question: FakeQuestion | None = None
     next_s: float | None = None
     last_s: float | None = None
     series: Series = field(default_factory=Series)
@@ -112,8 +113,13 @@ class FakeQuestion:
     host: str
     title: str
     lines: tuple[str, ...]
-    choices: tuple[tuple[str, str], ...]
+    choices: tuple[tuple[str, str], ...] = ()
     kind: str = "hostkey"
+    fields: tuple[Field, ...] = ()
+    user: str = ""
+    lasting: bool = False
+    waiting: frozenset[str] = frozenset()
+    wants: str = "a question"
 
 
 class FakeFiles:
@@ -347,6 +353,14 @@ class FakeEngine:
         self.questions = [q for q in self.questions if q.id != question_id]
         self.events.publish(QuestionsChanged())
 
+    def reply(self, question_id: str, texts: Sequence[str], *, remember: bool, share: bool) -> None:
+        self.asked.append(("reply", question_id, tuple(texts), remember, share))
+        self.questions = [q for q in self.questions if q.id != question_id]
+        self.events.publish(QuestionsChanged())
+
+    def later(self, question_id: str) -> None:
+        self.asked.append(("later", question_id))
+
     # What tests do to it
 
     def add(self, runtime: FakeRuntime) -> FakeRuntime:
@@ -431,7 +445,8 @@ class FakeEngine:
 
     def ask(self, question: FakeQuestion) -> None:
         self.questions.append(question)
-        self.runtimes[question.host].question = question
+        for host in {question.host, *question.waiting}:
+            self.runtimes[host].question = question
         self.events.publish(QuestionsChanged())
         self.events.publish(RuntimeChanged(question.host))
 
@@ -532,6 +547,48 @@ def host_key_question(host: str) -> FakeQuestion:
             "Its key is  ED25519  SHA256:3gk0b6pF1Zr0pYk2q7fXx1mJr6m9Wc0d8w2o9d1s0hE",
         ),
         (("a", "accept and remember"), ("o", "accept this time"), ("n", "no, do not connect")),
+    )
+
+
+def password_question(host: str, user: str = "ana") -> FakeQuestion:
+    return FakeQuestion(
+        f"q-{host}",
+        host,
+        f"{user}'s password on {host}",
+        (f"logging in as {user} on 10.0.3.9:22",),
+        kind="password",
+        fields=(Field("Password"),),
+        user=user,
+        lasting=True,
+        waiting=frozenset({host}),
+        wants="for a password",
+    )
+
+
+def code_question(host: str) -> FakeQuestion:
+    return FakeQuestion(
+        f"q-{host}",
+        host,
+        f"{host} asks",
+        ("“Look at your token”", "logging in as ana on 10.0.3.9:22"),
+        kind="keyboard",
+        fields=(Field("Verification code"), Field("Team", echo=True)),
+        waiting=frozenset({host}),
+        wants="for a code",
+    )
+
+
+def passphrase_question(*hosts: str) -> FakeQuestion:
+    return FakeQuestion(
+        "q-key",
+        hosts[0],
+        "Passphrase of id_ed25519",
+        ("/home/ana/.ssh/id_ed25519",),
+        kind="passphrase",
+        fields=(Field("Passphrase"),),
+        lasting=True,
+        waiting=frozenset(hosts),
+        wants="for a passphrase",
     )
 
 

@@ -1,4 +1,4 @@
-"""Questions of the engine that only the user can answer, such as an unknown host key.
+"""Questions of the engine that only the user can answer: an unknown host key, a password.
 
 They wait in a queue and never come up by themselves; who asks for them gets one after the other.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lazytui.tui.keymap import bindings
 from lazytui.tui.questions import distinct
 from lazytui.tui.screens.choice import ChoiceScreen
+from lazytui.tui.screens.secret import SecretScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from lazytui.tui.context import EngineView, QuestionView
     from lazytui.tui.messages import EngineChanged
+    from lazytui.tui.screens.secret import Typed
 
 # The answer of who wants to see the next question first; no choice has so long a key.
 NEXT = "next question"
@@ -88,9 +90,23 @@ class Asking:
             place = 0
         aside = f"{place + 1} of {len(waiting)}" if len(waiting) > 1 else ""
         alike = waiting[place]
+        if alike[0].fields:
+            screen = SecretScreen(self._engine, alike[0], aside)
+            self._app.push_screen(screen, lambda typed: self._typed(screen, alike[0], typed))
+            return
         self._app.push_screen(
             QuestionScreen(self._engine, alike[0], aside), lambda key: self._decided(alike, key)
         )
+
+    def _typed(self, screen: SecretScreen, question: QuestionView, typed: Typed | None) -> None:
+        if typed is not None:
+            self._answered.add(question.id)
+            self._engine.reply(question.id, typed.texts, remember=typed.remember, share=typed.share)
+        elif screen.skips:
+            self._skipped.add(question.id)
+        else:
+            return
+        self.ask()
 
     def _decided(self, alike: Sequence[QuestionView], key: str | None) -> None:
         if key is None:

@@ -9,7 +9,7 @@ from lazytui.text import age_text, percent, sanitize, size_text
 from lazytui.tui.widgets.cells import Piece, share_piece
 
 if TYPE_CHECKING:
-    from lazytui.tui.context import RuntimeView
+    from lazytui.tui.context import QuestionView, RuntimeView
 
 NOTHING = Piece("–", "faint")
 DISK_LIMIT = 0.90  # a disk that is so full is going to stop somebody's work
@@ -28,7 +28,7 @@ def state_piece(runtime: RuntimeView, now: float) -> list[Piece]:
         now: the monotonic time in seconds.
     """
     if runtime.question is not None:
-        return [Piece("◆ ", "attention"), Piece("asks")]
+        return [Piece("◆ ", "attention"), Piece(asking_word(runtime.question))]
     match runtime.state:
         case HostState.ACTIVE:
             return [Piece("● ", "fine"), Piece("up")]
@@ -43,10 +43,16 @@ def state_piece(runtime: RuntimeView, now: float) -> list[Piece]:
             return down_pieces()
 
 
+def asking_word(question: QuestionView) -> str:
+    """Say in a word what a host asks for: a decision, or the proof who we are."""
+    return "auth" if question.fields else "asks"
+
+
 def reason_pieces(runtime: RuntimeView) -> list[Piece]:
     """Say why a host is not usable and what comes next, with the key that helps."""
     reason = sanitize(runtime.reason)
     if runtime.question is not None:
+        reason = f"asks {sanitize(runtime.question.wants)}" if runtime.question.fields else reason
         return [Piece(reason or "asks a question", "quiet"), *_key_hint("Q", "answer")]
     if runtime.state is not HostState.INACTIVE:
         return [Piece(reason, "quiet")]

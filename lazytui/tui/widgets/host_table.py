@@ -16,6 +16,7 @@ from lazytui.tui.widgets.cells import Piece, fit, place, spark
 from lazytui.tui.widgets.columns import Column, fit_columns
 from lazytui.tui.widgets.host_cells import (
     NOTHING,
+    asking_word,
     down_pieces,
     fold_pieces,
     metric_cells,
@@ -308,6 +309,7 @@ class HostTable(LineTable):
 COUNTED = {
     "up": "fine",
     "asks": "attention",
+    "auth": "attention",
     "down": "broken",
     "stale": "attention",
     "connecting": "moves",
@@ -322,7 +324,7 @@ def counts(runtimes: Iterable[RuntimeView]) -> list[Piece]:
 
 def _counted_as(runtime: RuntimeView) -> str:
     if runtime.question is not None:
-        return "asks"
+        return asking_word(runtime.question)
     return {
         HostState.ACTIVE: "up",
         HostState.STALE: "stale",

@@ -23,6 +23,7 @@ LIKELY = {
     "dns": "the name is misspelt, or known to another network's name server only",
     "auth": "the right key is not offered, or not in the host's authorized_keys",
     "password": "a key in the host's authorized_keys would do without a password",
+    "asks": "somebody has to type it: Q",
     "unknown-key": "nobody has connected there from here before",
     "hostkey": "the host was installed anew, or somebody stands in between",
     "python": "lazytui needs Python on a host, and installs nothing",
