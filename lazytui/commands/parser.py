@@ -40,6 +40,7 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
     _add_run(commands)
     _add_files(commands)
     _add_tasks(commands)
+    _add_events(commands)
     _add_groups(commands)
     add_ports(commands)
     commands.add_parser("attach", help="the screen of the engine, which is started if none runs")
@@ -153,6 +154,21 @@ def _add_tasks(commands: Commands) -> None:
     stop = commands.add_parser("stop", help="send a signal to a run")
     stop.add_argument("id", metavar="ID", help="a task (41), 41@HOST, or the begin of a run id")
     stop.add_argument("--signal", default="INT", type=_signal, metavar="S", help="INT")
+
+
+def _add_events(commands: Commands) -> None:
+    events = commands.add_parser(
+        "events",
+        help="who did what",
+        description="What was done with lazytui, newest first: who, what, to what, where, and what "
+        "came of it. A word shows only lines with it; with ! before it, only those without.",
+    )
+    events.add_argument("words", nargs="*", metavar="WORD")
+    events.add_argument("--json", action="store_true", help="a list of objects; -f: one a line")
+    events.add_argument("-n", dest="limit", type=int, default=50, help="how many (50)")
+    events.add_argument(
+        "-f", dest="follow", action="store_true", help="the newest last, and what comes"
+    )
 
 
 def _add_groups(commands: Commands) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Command = Callable[[Call], Coroutine[Any, Any, int]]
 
 
-def command_named(name: str) -> Command | None:
+def command_named(name: str) -> Command | None:  # noqa: C901 - a flat list
     """Give the function of a command, importing its module only now.
 
     Args:
@@ -37,6 +37,8 @@ def command_named(name: str) -> Command | None:
             from lazytui.commands.tasks import logs as command
         case "stop":
             from lazytui.commands.tasks import stop as command
+        case "events":
+            from lazytui.commands.events import events as command
         case "groups":
             from lazytui.commands.groups import groups as command
         case "expose":

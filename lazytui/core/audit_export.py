@@ -46,18 +46,21 @@ def save(path: Path, records: Sequence[AuditRecord]) -> None:
         file.writelines(f"{line_of(record)}\n" for record in records)
 
 
+def as_json(record: AuditRecord) -> dict[str, object]:
+    """Give a line with the keys that scripts rely on."""
+    return {
+        "when": _iso(record.at),
+        "who": record.who,
+        "what": record.what,
+        "subject": record.subject,
+        "where": record.where,
+        "result": record.result,
+        "task_id": record.task_id,
+    }
+
+
 def _json_line(record: AuditRecord) -> str:
-    return json.dumps(
-        {
-            "when": _iso(record.at),
-            "who": record.who,
-            "what": record.what,
-            "subject": record.subject,
-            "where": record.where,
-            "result": record.result,
-            "task_id": record.task_id,
-        }
-    )
+    return json.dumps(as_json(record))
 
 
 def _text_line(record: AuditRecord) -> str:

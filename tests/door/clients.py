@@ -53,6 +53,8 @@ class Client:
         self._typed = typed
         self._queued = 0
         self._came = asyncio.Event()
+        self._pressed = asyncio.Event()
+        self.at_end = False  # of stdin, as after Ctrl-D
 
     async def run(self, engine: Engine) -> int:
         """Have the command line carried out; gives the exit code."""
@@ -66,10 +68,16 @@ class Client:
                 await self._came.wait()
 
     async def read(self, size: int = 65536) -> bytes:
+        while not self._typed and not self.at_end:
+            self._pressed.clear()
+            await self._pressed.wait()  # a person who does not answer
         data, self._typed = self._typed[:size], self._typed[size:]
-        if not data:
-            await asyncio.Event().wait()  # a person who does not answer
         return data
+
+    def typed(self, data: bytes) -> None:
+        """Type something."""
+        self._typed += data
+        self._pressed.set()
 
     def echo(self, *, on: bool) -> None:
         self.echoes.append(on)
