@@ -54,7 +54,7 @@ async def _follow(call: Call, engine: Engine, read: Sequence[AuditRecord]) -> No
     interrupted = asyncio.Event()
     with call.on_interrupt(interrupted.set), engine.events.subscribe() as news:
         asked = asyncio.ensure_future(interrupted.wait())
-        heard = asyncio.ensure_future(news.drain())
+        heard: asyncio.Future[list[Event]] = asyncio.ensure_future(news.drain())
         try:
             while not interrupted.is_set():
                 now = await engine.audit(LOOKED_AT)
