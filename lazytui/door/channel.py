@@ -49,6 +49,13 @@ class TerminalChannel(Protocol):
     def backlog(self) -> int:
         """How many bytes written here were not yet taken by the client's side."""
 
+    @property
+    def can_stop(self) -> bool:
+        """Whether a shell would take the client up again after :meth:`stop`."""
+
+    def stop(self) -> None:
+        """Stop the client as Ctrl-Z does; when it goes on, it tells its size again."""
+
     def start(self, events: TerminalEvents) -> None:
         """Tell these from now on; what came before is told at once. May be called again."""
 

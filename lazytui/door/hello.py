@@ -30,6 +30,7 @@ class Hello:
         size: columns and rows of its terminal.
         ttys: which of stdin, stdout and stderr are terminals.
         pid: of the client.
+        can_stop: a shell would take the client up again after ``ctrl+z``.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Hello:
     size: tuple[int, int] = (80, 24)
     ttys: tuple[bool, bool, bool] = (True, True, True)
     pid: int = 0
+    can_stop: bool = False
 
 
 def parse_hello(payload: bytes) -> Hello:
@@ -63,6 +65,7 @@ def parse_hello(payload: bytes) -> Hello:
             size=(int(columns), int(rows)),
             ttys=(bool(stdin), bool(stdout), bool(stderr)),
             pid=int(said["pid"]),
+            can_stop=bool(said.get("can_stop")),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HelloError("what came first was no greeting of lazytui") from error

@@ -45,6 +45,15 @@ class SocketTerminal:
         """Whether the client has gone."""
         return self._peer.is_gone
 
+    @property
+    def can_stop(self) -> bool:
+        """Whether a shell would take the client up again after :meth:`stop`."""
+        return self._peer.hello.can_stop
+
+    def stop(self) -> None:
+        """Stop the client as Ctrl-Z does."""
+        self._peer.send(wire.STOP)
+
     def start(self, events: TerminalEvents) -> None:
         """Tell these from now on; what came before is told at once. May be called again."""
         self._events = events

@@ -76,6 +76,14 @@ class TerminalApp(LazytuiApp):
         """Let a program have the terminal until it ends."""
         return await hand_over(self.driver, program)
 
+    def suspend_terminal(self) -> bool:
+        """Stop the terminal's client; this app and the engine go on."""
+        channel = self.driver.channel
+        if channel.can_stop:
+            self.driver.flush()
+            channel.stop()
+        return channel.can_stop
+
     def on_ready(self) -> None:
         """The screen stands, and is drawn at the next turn but one."""
         self.call_after_refresh(self.call_after_refresh, self._on_shown)

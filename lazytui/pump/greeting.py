@@ -6,7 +6,7 @@ import json
 import os
 import sys
 
-from lazytui.pump import wire
+from lazytui.pump import jobs, wire
 
 TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def hello(
         "environ": _known(os.environ if environ is None else environ),
         "size": terminal_size(),
         "ttys": [os.isatty(number) for number in (0, 1, 2)],
+        "can_stop": jobs.can_stop(),
         "pid": os.getpid(),
     }
     return wire.frame(wire.HELLO, json.dumps(said).encode())

@@ -186,6 +186,8 @@ class Relay:
             self._reading = True
         elif kind == wire.ECHO and self._terminal is None:
             self._echo.switch(on=payload != b"0")
+        elif kind == wire.STOP and self._terminal is not None:
+            os.killpg(0, signal.SIGTSTP)  # all of this job, as the terminal does at Ctrl-Z
         elif kind == wire.EXIT and payload:
             self._ending = Exit(payload[0], payload[1:].decode(errors="replace"))
 

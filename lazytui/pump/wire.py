@@ -25,6 +25,7 @@ STDOUT = b"O"
 STDERR = b"E"
 READ = b"I"  # stdin may be read and sent from now on (a screen's client does so anyway)
 ECHO = b"N"  # "0": what is typed for a command line is not to be seen; "1": it is again
+STOP = b"P"  # stop as by Ctrl-Z: the shell has the terminal until `fg`
 EXIT = b"X"  # one byte of exit status, then the message for stderr in UTF-8
 
 MAX_PAYLOAD = 1 << 20

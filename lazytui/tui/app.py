@@ -134,6 +134,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
             self._look_filters.append(NoColor())
         self.engine = engine
         self.residence = residence
+        self._told_of_standstill = False
         self.context = Context(
             engine,
             clock or Clock(),
@@ -428,6 +429,33 @@ class LazytuiApp(App[None], inherit_bindings=False):
         records = self.engine.runs.records(RECORDS_SHOWN)
         stops = self.engine.needs.reasons()
         self.push_screen(StopEngineScreen(records, stops, self.context.others), decided)
+
+    def action_suspend(self) -> None:
+        """Give the terminal to the shell, until ``fg``."""
+        if not self.suspend_terminal():
+            self.notify("no shell here to come back from with fg: ctrl+q quits", markup=False)
+
+    def suspend_terminal(self) -> bool:
+        """Stop this process, and its engine with it; False where no shell would take it up again.
+
+        As connections stand still meanwhile, that is said before the first time.
+        """
+        from lazytui.pump.jobs import can_stop
+
+        if self._driver is None or not self._driver.can_suspend or not can_stop():
+            return False
+        if self._told_of_standstill:
+            from lazytui.tui.own_terminal import stop
+
+            stop(self)
+        else:
+            self._told_of_standstill = True
+            self.notify(
+                "ctrl+z again suspends; connections and exposures stand still meanwhile, "
+                "as the engine is in this process",
+                markup=False,
+            )
+        return True
 
     def action_interrupt(self) -> None:
         """Say how to leave; ``ctrl+c`` alone never ends anything."""

@@ -416,6 +416,13 @@ KEYMAP: tuple[Key, ...] = (
     Key("palette", ("colon", "ctrl+p"), "commands", "Find a command by name", "global", bar=True),
     Key("keys", ("question_mark", "f1"), "keys", "These keys; enter does one", "global", bar=True),
     Key("quit-now", ("ctrl+q",), "quit", "Quit from anywhere", "global", priority=True),
+    Key(
+        "suspend",
+        ("ctrl+z",),
+        "to the shell",
+        "Give the terminal to the shell; fg is back",
+        "global",
+    ),
     Key("interrupt", ("ctrl+c",), "hint", "Copy the selected text, or say how to quit", "global"),
 )
 

@@ -36,6 +36,19 @@ async def hand_over(app: App[None], program: Program) -> Ended:
         return await OwnTerminal(terminal.out).run(program)
 
 
+def stop(app: App[None]) -> None:
+    """Stop this process and all of its job, as the terminal does at Ctrl-Z, until it goes on.
+
+    The terminal is as it was before meanwhile; afterwards the screen is painted whole, which
+    Textual's own way does not do.
+
+    Args:
+        app: painted by Textual's own driver, which stops us at the signal.
+    """
+    with app.batch_update(), app.suspend():
+        os.killpg(0, signal.SIGTSTP)
+
+
 class OwnTerminal:
     """Reads stdin and writes the terminal without blocking the loop.
 

@@ -27,7 +27,10 @@ SCREEN_OFF = b"\x1b[<u\x1b[?1000;1006l\x1b[?25h\x1b[?1049l"
 
 
 class Echo:
-    """Serves a terminal: says hello, tells sizes, echoes lines; ``q`` leaves, ``x`` crashes."""
+    """Serves a terminal: says hello, tells sizes, echoes lines; ``q`` leaves.
+
+    ``z`` stops the client, ``x`` crashes, and ``f`` writes more than a terminal takes.
+    """
 
     def __init__(self, engine: Engine, peer: Peer) -> None:
         self.channel = SocketTerminal(peer)
@@ -50,6 +53,8 @@ class Echo:
             self.over.set_result(0)
         elif b"x" in data:
             self.over.set_exception(RuntimeError("crashed"))
+        elif b"z" in data:
+            self.channel.stop()
         elif b"f" in data:
             self.channel.write(b"flood " * 1_000_000)
         else:

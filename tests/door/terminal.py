@@ -48,12 +48,17 @@ class Terminal:
         self._waiting = bytearray()
         self._was_high = False
         self._stopped = False
+        self.can_stop = False
+        self.stops = 0
 
     # The channel
 
     @property
     def backlog(self) -> int:
         return len(self._waiting)
+
+    def stop(self) -> None:
+        self.stops += 1
 
     def start(self, events: TerminalEvents) -> None:
         self.events = events

@@ -125,6 +125,52 @@ async def test_a_stopped_pump_gives_the_terminal_back_and_takes_it_again() -> No
         assert terminal.modes() == terminal.before
 
 
+async def test_the_engine_may_stop_the_pump_and_the_shells_fg_brings_it_back() -> None:
+    shell = ("bash", "--norc", "--noprofile", "-i")
+    environ = {**os.environ, "PS1": "shell-$((40+2))> "}
+    async with serving(), OnPty((), environ, program=shell) as terminal:
+        await terminal.wait_for(b"shell-42> ")
+        terminal.type(f"{sys.executable} -m lazytui attach\n".encode())
+        await terminal.wait_for(b"hello")
+        terminal.type(b"z")
+        await terminal.wait_for(b"\x1b[?1049l")
+        await terminal.wait_for(b"Stopped")
+
+        terminal.seen = b""
+        terminal.type(b"echo $((1+1))-here\nfg\n")
+        await terminal.wait_for(b"2-here")
+        await terminal.wait_for(b"\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[?1006h\x1b[>1u")
+        await terminal.wait_for(b"size 80x24;")
+        terminal.type(b"a")
+        await terminal.wait_for(b"got 61;")
+        terminal.type(b"q")
+        await terminal.wait_for(b"left")
+        terminal.type(b"exit\n")
+        assert await terminal.wait_exit() == 7
+
+
+@pytest.mark.parametrize(
+    ("line", "can"),
+    [
+        ("{}", "True"),
+        ("sh -c '{}; true'", "True"),
+        ("set +m; {}", "False"),
+        ("exec {}", "False"),
+    ],
+    ids=["by a shell", "by a script of a shell", "without job control", "alone on its terminal"],
+)
+async def test_it_is_known_whether_a_shell_would_take_the_pump_up_again(
+    line: str, can: str
+) -> None:
+    asking = f'{sys.executable} -c "import lazytui.pump.jobs as j; print(j.can_stop(), 6*7)"'
+    shell = ("bash", "--norc", "--noprofile", "-i")
+    async with OnPty((), os.environ, program=shell) as terminal:
+        terminal.type(line.format(asking).encode() + b"\n")
+        seen = await terminal.wait_for(b" 42")
+
+    assert f"{can} 42".encode() in seen
+
+
 async def test_a_terminal_that_does_not_read_stalls_neither_the_engine_nor_other_terminals() -> (
     None
 ):

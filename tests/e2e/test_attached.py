@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.ssh.test_asking import encrypt
+
 if TYPE_CHECKING:
     from tests.sshd import SSHFarm
     from tests.tmux import Tmux
@@ -88,3 +90,85 @@ def test_a_terminal_that_stops_reading_holds_up_nobody_and_is_painted_clean_afte
     assert screen[0].split()[:3] == ["lazytui", "1", "Hosts"]
     assert "? keys" in screen[49]
     assert not any("n2" in row for row in screen)
+
+
+@pytest.mark.parametrize("way", ["", " --in-process"], ids=["engine", "in one process"])
+def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screen_back(
+    farm: SSHFarm, tmux_factory: TerminalFactory, way: str
+) -> None:
+    farm.add("n1")
+    terminal = tmux_factory((80, 24), {**farm.env(), "PS1": "prompt> "})
+    terminal.start(["bash", "--norc", "--noprofile", "-i"])
+    terminal.wait_for("prompt>")
+    terminal.type(f"{sys.executable} -m lazytui{way}")
+    terminal.send("Enter")
+    terminal.wait_for(re.compile(r"n1 +● up"))
+    terminal.send("C-z")
+    if way:
+        terminal.wait_for("ctrl+z again suspends")
+        terminal.send("C-z")
+    terminal.wait_for("Stopped")
+    terminal.type("clear; stty size")
+    terminal.send("Enter")
+    terminal.wait_for("24 80")
+    terminal.type("fg")
+    terminal.send("Enter")
+    screen = terminal.wait_for(re.compile(r"n1 +● up"))
+    assert screen[0].split()[:3] == ["lazytui", "1", "Hosts"]
+    terminal.send("2")
+    terminal.wait_for("No tasks yet")
+    terminal.send("C-q")
+    terminal.wait_for("prompt>")
+
+
+@pytest.mark.parametrize("way", [[], ["--in-process"]], ids=["engine", "in one process"])
+def test_ctrl_z_without_a_shell_stops_nothing_and_says_why(
+    farm: SSHFarm, tmux_factory: TerminalFactory, way: list[str]
+) -> None:
+    farm.add("n1")
+    terminal = tmux_factory((80, 24), farm.env())
+    terminal.start([sys.executable, "-m", "lazytui", *way])
+    terminal.wait_for(re.compile(r"n1 +● up"))
+    terminal.send("C-z")
+    terminal.wait_for("no shell here to come back from")
+    terminal.send("2")
+    terminal.wait_for("No tasks yet")
+
+
+def test_a_passphrase_is_typed_on_the_screen_and_every_host_comes_up(
+    farm: SSHFarm, tmux_factory: TerminalFactory
+) -> None:
+    farm.add("n1")
+    farm.add("n2")
+    encrypt(farm.client_key)
+    terminal = tmux_factory((80, 24), farm.env())
+    terminal.start([sys.executable, "-m", "lazytui"])
+    for name in ("n1", "n2"):
+        terminal.wait_for(re.compile(rf"{name} +◆ auth +asks for a passphrase"))
+    terminal.wait_for("1 question waits")
+    terminal.send("Q")
+    terminal.wait_for("2 hosts wait for the same answer")
+    terminal.type("secret")
+    assert not any("secret" in row for row in terminal.screen())
+    terminal.send("Enter")
+    for name in ("n1", "n2"):
+        terminal.wait_for(re.compile(rf"{name} +● up"))
+
+
+def test_a_passphrase_is_typed_on_the_command_lines_terminal_unseen(
+    farm: SSHFarm, tmux_factory: TerminalFactory
+) -> None:
+    farm.add("n1")
+    encrypt(farm.client_key)
+    terminal = tmux_factory((80, 24), {**farm.env(), "PS1": "prompt> "})
+    terminal.start(["bash", "--norc", "--noprofile", "-i"])
+    terminal.wait_for("prompt>")
+    command = "run -w n1 -- 'echo hi-$((40+2))'; stty -a | grep -o '.echo '"
+    terminal.type(f"{sys.executable} -m lazytui {command}")
+    terminal.send("Enter")
+    terminal.wait_for("Passphrase:")
+    terminal.type("secret")
+    terminal.send("Enter")
+    terminal.wait_for("hi-42")
+    screen = terminal.wait_for(re.compile(r"^ echo *$", re.M))
+    assert not any("secret" in row for row in screen)
