@@ -43,6 +43,7 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
     _add_events(commands)
     _add_groups(commands)
     add_ports(commands)
+    _add_editing(commands)
     commands.add_parser("attach", help="the screen of the engine, which is started if none runs")
     commands.add_parser("stop-engine", help="end the engine; jobs go on at their hosts")
     doctor = commands.add_parser("doctor", help="what runs, what is wrong, what to do")
@@ -169,6 +170,26 @@ def _add_events(commands: Commands) -> None:
     events.add_argument(
         "-f", dest="follow", action="store_true", help="the newest last, and what comes"
     )
+
+
+def _add_editing(commands: Commands) -> None:
+    add = commands.add_parser(
+        "add-runtime",
+        help="add a host to the ssh config",
+        description="Adds a Host block and leaves every other line as it is. What was there before "
+        "is kept beside the file.",
+    )
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("to", metavar="[USER@]HOST[:PORT]")
+    add.add_argument("--id-file", metavar="F", help="a private key for it (IdentityFile)")
+    delete = commands.add_parser(
+        "delete-runtime",
+        help="remove a host from the ssh config",
+        description="Removes the block of a host, or its name from a Host line with others.",
+    )
+    delete.add_argument("name", metavar="NAME")
+    for parser in (add, delete):
+        parser.add_argument("--dry-run", action="store_true", help="only show the change")
 
 
 def _add_groups(commands: Commands) -> None:

@@ -47,6 +47,10 @@ def command_named(name: str) -> Command | None:  # noqa: C901 - a flat list
             from lazytui.commands.ports import unexpose as command
         case "ports":
             from lazytui.commands.ports import ports as command
+        case "add-runtime":
+            from lazytui.commands.edit_hosts import add_runtime as command
+        case "delete-runtime":
+            from lazytui.commands.edit_hosts import delete_runtime as command
         case "doctor":
             from lazytui.commands.doctor import doctor as command
         case "reach":

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from lazytui.rendezvous import Rendezvous
 
 # About this terminal or this machine, and not for the engine.
-OURS = ("attach", "demo", "doctor", "serve", "shell", "stop-engine")
+OURS = (
+    "add-runtime",
+    "attach",
+    "delete-runtime",
+    "demo",
+    "doctor",
+    "serve",
+    "shell",
+    "stop-engine",
+)
 # What they make is held by the engine: it is started for them.
 STARTING = ("expose",)
 INTERRUPTED = 130

@@ -14,6 +14,7 @@ from lazytui.errors import ConnectError
 from lazytui.ssh import algorithms, reasons
 from lazytui.ssh.connection import Connection
 from lazytui.ssh.credentials import KeyRing
+from lazytui.ssh.destination import split_target
 from lazytui.ssh.dial import ProxyProcess, Tunnel, dial, is_not_ssh, run_proxy
 from lazytui.ssh.hostkeys import HostKeyJudge
 from lazytui.ssh.limiter import StartLimiter
@@ -410,20 +411,6 @@ class Connector:
             "gss_kex": False,
             **algorithms.choose(options, trust),
         }
-
-
-def split_target(target: str) -> tuple[str, str, int]:
-    """Split ``[ssh://][user@]host[:port]`` into user, host and port ("" and 0 when not given)."""
-    target = target.removeprefix("ssh://").rstrip("/")
-    user, _, rest = target.rpartition("@")
-    if rest.startswith("["):
-        host, _, tail = rest[1:].partition("]")
-        port = tail.removeprefix(":")
-    elif rest.count(":") == 1:
-        host, _, port = rest.partition(":")
-    else:
-        host, port = rest, ""
-    return user, host, int(port) if port.isascii() and port.isdigit() else 0
 
 
 def _address(options: HostOptions) -> str:

@@ -172,3 +172,26 @@ def test_a_passphrase_is_typed_on_the_command_lines_terminal_unseen(
     terminal.wait_for("hi-42")
     screen = terminal.wait_for(re.compile(r"^ echo *$", re.M))
     assert not any("secret" in row for row in screen)
+
+
+def test_a_command_asks_through_the_engine_and_its_terminal_shows_nothing_of_the_answer(
+    farm: SSHFarm, tmux_factory: TerminalFactory
+) -> None:
+    farm.add("n1")
+    encrypt(farm.client_key)
+    screen = tmux_factory((80, 24), farm.env())
+    screen.start([sys.executable, "-m", "lazytui"])
+    screen.wait_for(re.compile(r"n1 +◆ auth"))
+    shell = tmux_factory((80, 24), {**farm.env(), "PS1": "prompt> "})
+    shell.start(["bash", "--norc", "--noprofile", "-i"])
+    shell.wait_for("prompt>")
+    command = "run -w n1 -- 'echo hi-$((40+2))'; stty -a | grep -o '.echo '"
+    shell.type(f"{sys.executable} -m lazytui {command}")
+    shell.send("Enter")
+    shell.wait_for("Passphrase:")
+    shell.type("secret")
+    shell.send("Enter")
+    shell.wait_for("hi-42")
+    seen = shell.wait_for(re.compile(r"^ echo *$", re.M))
+    assert not any("secret" in row for row in seen)
+    screen.wait_for(re.compile(r"n1 +● up"))

@@ -464,6 +464,25 @@ async def test_the_password_of_a_script_answers_without_asking(
     assert person.questions == []
 
 
+@pytest.mark.parametrize("passphrase", ["secret", "wrong"])
+async def test_the_passphrase_of_a_script_opens_the_key_without_asking(
+    farm: SSHFarm, passphrase: str
+) -> None:
+    farm.add("gpu01")
+    encrypt(farm.client_key)
+    person = Person("secret")
+
+    async with connecting(farm, person) as connector:
+        connector.logins["gpu01"] = Login(passphrase=passphrase)
+        if passphrase == "secret":
+            await reach(connector, "gpu01")
+        else:
+            error = await refusal(connector, "gpu01")
+            assert "passphrase" in error.reason
+
+    assert person.questions == []
+
+
 async def test_the_wrong_password_of_a_script_is_sent_once(farm: SSHFarm) -> None:
     async with evil.password_only("sesame") as server:
         farm.add_odd("guarded", server)
