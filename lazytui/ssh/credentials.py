@@ -93,6 +93,12 @@ class Question:
         return Reply() if self.fields else self.choices[-1][0]
 
     @property
+    def summary(self) -> str:
+        """What a table cell says of it: ``asks for a password``, or that one was wrong."""
+        told_first = self.lines[0] if self.lines else ""
+        return told_first if told_first.startswith("wrong ") else f"asks {self.wants}"
+
+    @property
     def wants(self) -> str:
         """What is asked for, after "asks": ``for a password``."""
         return WANTS.get(self.kind, "a question")

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ssh.test_asking import encrypt
-
 if TYPE_CHECKING:
     from tests.sshd import SSHFarm
     from tests.tmux import Tmux
@@ -133,65 +131,3 @@ def test_ctrl_z_without_a_shell_stops_nothing_and_says_why(
     terminal.wait_for("no shell here to come back from")
     terminal.send("2")
     terminal.wait_for("No tasks yet")
-
-
-def test_a_passphrase_is_typed_on_the_screen_and_every_host_comes_up(
-    farm: SSHFarm, tmux_factory: TerminalFactory
-) -> None:
-    farm.add("n1")
-    farm.add("n2")
-    encrypt(farm.client_key)
-    terminal = tmux_factory((80, 24), farm.env())
-    terminal.start([sys.executable, "-m", "lazytui"])
-    for name in ("n1", "n2"):
-        terminal.wait_for(re.compile(rf"{name} +◆ auth +asks for a passphrase"))
-    terminal.wait_for("1 question waits")
-    terminal.send("Q")
-    terminal.wait_for("2 hosts wait for the same answer")
-    terminal.type("secret")
-    assert not any("secret" in row for row in terminal.screen())
-    terminal.send("Enter")
-    for name in ("n1", "n2"):
-        terminal.wait_for(re.compile(rf"{name} +● up"))
-
-
-def test_a_passphrase_is_typed_on_the_command_lines_terminal_unseen(
-    farm: SSHFarm, tmux_factory: TerminalFactory
-) -> None:
-    farm.add("n1")
-    encrypt(farm.client_key)
-    terminal = tmux_factory((80, 24), {**farm.env(), "PS1": "prompt> "})
-    terminal.start(["bash", "--norc", "--noprofile", "-i"])
-    terminal.wait_for("prompt>")
-    command = "run -w n1 -- 'echo hi-$((40+2))'; stty -a | grep -o '.echo '"
-    terminal.type(f"{sys.executable} -m lazytui {command}")
-    terminal.send("Enter")
-    terminal.wait_for("Passphrase:")
-    terminal.type("secret")
-    terminal.send("Enter")
-    terminal.wait_for("hi-42")
-    screen = terminal.wait_for(re.compile(r"^ echo *$", re.M))
-    assert not any("secret" in row for row in screen)
-
-
-def test_a_command_asks_through_the_engine_and_its_terminal_shows_nothing_of_the_answer(
-    farm: SSHFarm, tmux_factory: TerminalFactory
-) -> None:
-    farm.add("n1")
-    encrypt(farm.client_key)
-    screen = tmux_factory((80, 24), farm.env())
-    screen.start([sys.executable, "-m", "lazytui"])
-    screen.wait_for(re.compile(r"n1 +◆ auth"))
-    shell = tmux_factory((80, 24), {**farm.env(), "PS1": "prompt> "})
-    shell.start(["bash", "--norc", "--noprofile", "-i"])
-    shell.wait_for("prompt>")
-    command = "run -w n1 -- 'echo hi-$((40+2))'; stty -a | grep -o '.echo '"
-    shell.type(f"{sys.executable} -m lazytui {command}")
-    shell.send("Enter")
-    shell.wait_for("Passphrase:")
-    shell.type("secret")
-    shell.send("Enter")
-    shell.wait_for("hi-42")
-    seen = shell.wait_for(re.compile(r"^ echo *$", re.M))
-    assert not any("secret" in row for row in seen)
-    screen.wait_for(re.compile(r"n1 +● up"))

@@ -119,7 +119,7 @@ class FakeQuestion:
     user: str = ""
     lasting: bool = False
     waiting: frozenset[str] = frozenset()
-    wants: str = "a question"
+    summary: str = "asks a question"
 
 
 class FakeFiles:
@@ -561,7 +561,7 @@ def password_question(host: str, user: str = "ana") -> FakeQuestion:
         user=user,
         lasting=True,
         waiting=frozenset({host}),
-        wants="for a password",
+        summary="asks for a password",
     )
 
 
@@ -574,7 +574,7 @@ def code_question(host: str) -> FakeQuestion:
         kind="keyboard",
         fields=(Field("Verification code"), Field("Team", echo=True)),
         waiting=frozenset({host}),
-        wants="for a code",
+        summary="asks for a code",
     )
 
 
@@ -588,7 +588,7 @@ def passphrase_question(*hosts: str) -> FakeQuestion:
         fields=(Field("Passphrase"),),
         lasting=True,
         waiting=frozenset(hosts),
-        wants="for a passphrase",
+        summary="asks for a passphrase",
     )
 
 

@@ -13,7 +13,7 @@ from lazytui.core.model import HostState
 from lazytui.core.where import fold
 from lazytui.text import sanitize
 from lazytui.tui.keymap import bindings
-from lazytui.tui.screens.sheet import Sheet
+from lazytui.tui.screens.form import FormSheet
 from lazytui.tui.widgets.bars import KeyBar
 from lazytui.tui.widgets.cells import Piece, content_of
 from lazytui.tui.widgets.run_form import FormRow
@@ -54,7 +54,7 @@ class SecretField(Input):
         """A clipboard is read by others."""
 
 
-class SecretScreen(Sheet[Typed]):
+class SecretScreen(FormSheet[Typed]):
     """Gives what was typed, or None after ``esc``: the question goes on waiting.
 
     Goes away by itself when somebody else has answered.
@@ -119,7 +119,7 @@ class SecretScreen(Sheet[Typed]):
 
     def _show(self) -> None:
         question = self._question
-        wrong = question.lines[0].startswith("wrong ") if question.lines else False
+        wrong = question.lines[:1] == (question.summary,)
         told = [*question.lines, *filter(None, [self._waiting_text()])]
         self._facts.update(
             content_of(
@@ -164,10 +164,6 @@ class SecretScreen(Sheet[Typed]):
             return sum(row.display for row in self.query(FormRow)) > 1
         return super().check_action(action, parameters)
 
-    def on_input_submitted(self) -> None:
-        """A field takes ``enter`` before the card does."""
-        self.action_submit()
-
     def action_submit(self) -> None:
         """Give what was typed; from a field before the last one, go to the next one first."""
         fields = self._fields
@@ -184,26 +180,6 @@ class SecretScreen(Sheet[Typed]):
         """Show the next question; this one goes on waiting."""
         self.skips = True
         self.leave()
-
-    def action_next_field(self) -> None:
-        """Go to the next field."""
-        self.focus_next()
-
-    def action_previous_field(self) -> None:
-        """Go to the field before."""
-        self.focus_previous()
-
-    def action_option_previous(self) -> None:
-        """Choose the option before."""
-        self._step(-1)
-
-    def action_option_next(self) -> None:
-        """Choose the option after."""
-        self._step(1)
-
-    def _step(self, by: int) -> None:
-        if isinstance(self.focused, OptionRow):
-            self.focused.step(by)
 
     def action_back(self) -> None:
         """Answer later."""

@@ -52,7 +52,7 @@ def reason_pieces(runtime: RuntimeView) -> list[Piece]:
     """Say why a host is not usable and what comes next, with the key that helps."""
     reason = sanitize(runtime.reason)
     if runtime.question is not None:
-        reason = f"asks {sanitize(runtime.question.wants)}" if runtime.question.fields else reason
+        reason = sanitize(runtime.question.summary) if runtime.question.fields else reason
         return [Piece(reason or "asks a question", "quiet"), *_key_hint("Q", "answer")]
     if runtime.state is not HostState.INACTIVE:
         return [Piece(reason, "quiet")]

@@ -202,7 +202,7 @@ class HostPanel(Widget):
         rows = [place(self._state(runtime), cells), []]
         if runtime.state is not HostState.ACTIVE or runtime.question is not None:
             question = runtime.question
-            told = f"asks {question.wants}" if question and question.fields else runtime.reason
+            told = question.summary if question and question.fields else runtime.reason
             rows += [*wrapped(sanitize(told), cells, "attention"), []]
         if runtime.state is HostState.INACTIVE and runtime.question is None:
             rows += [place(wait_pieces(runtime.next_try_s()), cells), []]
