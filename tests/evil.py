@@ -222,6 +222,19 @@ class _Keyboard(_Open):
         return tuple(responses) == self.answers
 
 
+class _TwoSteps(_Keyboard):
+    """Asks for a password first and then for a code, as PAM does with two modules."""
+
+    def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> Any:
+        return "", "", lang, [("Password: ", False)]
+
+    def validate_kbdint_response(self, username: str, responses: Any) -> Any:
+        self.seen.extend(f"answer {r}" for r in responses)
+        if tuple(responses) == self.answers[:1]:
+            return "", "", "", [("Code: ", False)]
+        return tuple(responses) == self.answers[1:]
+
+
 class _Leaves(_Open):
     """Disconnects with a reason as soon as a user name comes."""
 
@@ -291,6 +304,11 @@ def keyboard_interactive(
     A prompt may come with whether its answer may be seen; else it may not.
     """
     return _serve(_Keyboard, prompts=prompts, answers=answers)
+
+
+def two_steps(password: str, code: str) -> contextlib.AbstractAsyncContextManager[OddServer]:
+    """A server that asks for a password and then for a code; ``seen`` lists what came."""
+    return _serve(_TwoSteps, answers=(password, code))
 
 
 def disconnects(reason: str) -> contextlib.AbstractAsyncContextManager[OddServer]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import asyncssh
 
 from lazytui.ssh.credentials import agent_keys, public_data
-from lazytui.ssh.secrets import TRIES, keyboard_question, password_question
+from lazytui.ssh.secrets import TRIES, keyboard_question, password_question, wrong_text
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
@@ -111,7 +111,9 @@ class Proof:
         self._sent_by = ""  # the method by which the last secret went out on this connection
         self._sent = ""  # the password that went out, to be kept or forgotten
         self._sent_kept = False
+        self._steps = 0  # how many answers that were
         self._wrong = 0
+        self._wrong_what = ""
         self._declined = False
         self._asking: asyncio.Future[Reply | None] | None = None
         self._challenge: Challenge | None = None  # what is being asked for; None: the password
@@ -132,7 +134,7 @@ class Proof:
             login_s: seconds that the login may take.
         """
         self._leave_place, self._deadline, self._login_s = leave_place, deadline, login_s
-        self._sent_by, self._wants_password = "", False
+        self._sent_by, self._steps, self._wants_password = "", 0, False
         self._wanted_keys.clear()
 
     @property
@@ -198,7 +200,7 @@ class Proof:
             else:
                 self._wants_password = True
         if password is not None:
-            self._sent_by = "password"
+            self._sent_by, self._steps = "password", 1
         return password
 
     def keyboard(self) -> str | None:
@@ -220,7 +222,7 @@ class Proof:
             await self._hold(asked)
             known = self._known(asked)
         if known is not None:
-            self._sent_by = "keyboard"
+            self._sent_by, self._steps = "keyboard", self._steps + 1
         return known
 
     # -- between two connections
@@ -228,7 +230,10 @@ class Proof:
     async def more(self) -> bool:
         """Ask the user for what the last login lacked; True when that is worth another one."""
         if self._asking is not None:
-            return self._take(await self._asking)
+            known = await self._asking
+            if self._sent_by and self._sent and not self._sent_kept:
+                self._password = self._sent  # it was taken, and what came after it took too long
+            return self._take(known)
         for locked in dict.fromkeys(self._wanted_keys):  # once, also with a certificate
             if self._options.batch_mode:
                 break
@@ -255,7 +260,8 @@ class Proof:
 
     def failed(self) -> None:
         """The server ended the login: what it got last was not right."""
-        self._refused_if(self._sent_by)
+        if self._asking is None:  # else it ended because nobody answered in time
+            self._refused_if(self._sent_by)
         wanted = [*self._given_up, *(locked.path for locked in self._wanted_keys)]
         for locked in self._shut:
             if locked.path in wanted:
@@ -301,11 +307,14 @@ class Proof:
         """Count a refusal: the server wants to hear by the same method again what it just heard."""
         if not method or self._sent_by != method:
             return
-        self._sent_by = ""
+        # Of several answers in a row nobody says which one was wrong.
+        self._wrong_what = "password" if self._sent and self._steps == 1 else "answer"
+        self._sent_by, self._steps = "", 0
         self._wrong += 1
         self._attempt.wrong = self._wrong
         if self._sent_kept:
             self._secrets.forget(self._about)
+        self._sent = ""
 
     async def _hold(self, challenge: Challenge | None) -> None:
         """Ask while the connection waits, for as long as a server may have patience."""
@@ -335,8 +344,8 @@ class Proof:
         if reply is None or not reply.known:
             self._declined = True
             return False
-        self._remember = reply.remember
         if self._challenge is None:
+            self._remember = reply.remember
             self._password = reply.texts[0]
         else:
             self._answers = (self._challenge, reply.texts)
@@ -345,9 +354,10 @@ class Proof:
     def _question(self) -> Question:
         options = self._options
         place = (options.alias, options.user, self._address, self._way)
+        wrong = wrong_text(self._wrong_what, self._wrong)
         if self._challenge is None:
-            return password_question(*place, self._wrong)
-        return keyboard_question(*place, self._challenge, self._wrong)
+            return password_question(*place, wrong)
+        return keyboard_question(*place, self._challenge, wrong)
 
 
 def _asks_password(prompts: Sequence[tuple[str, bool]]) -> bool:

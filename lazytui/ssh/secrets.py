@@ -94,7 +94,7 @@ class Secrets:
                 try:
                     opened = await asyncio.to_thread(locked.open, reply.texts[0])
                 except ValueError:
-                    question = _once_more(_passphrase_of(locked, host), "passphrase", tries)
+                    question = _passphrase_of(locked, host, wrong_text("passphrase", tries))
                     continue
                 if reply.remember:
                     self._keys.keep(locked, opened)
@@ -158,7 +158,7 @@ class Secrets:
 
 
 def password_question(
-    host: str, user: str, address: str, way: tuple[str, ...], tries: int
+    host: str, user: str, address: str, way: tuple[str, ...], wrong: str
 ) -> Question:
     """Give the question for a password.
 
@@ -167,18 +167,17 @@ def password_question(
         user: whose password.
         address: where it is sent, as the ssh config says it.
         way: the bastions on the way.
-        tries: how many were wrong before.
+        wrong: what :func:`wrong_text` says of the one before; else empty.
     """
-    question = Question(
+    return Question(
         host=host,
         kind="password",
         title=sanitize(f"{user}'s password on {host}", max_chars=TITLE_CHARS),
-        lines=(_place(user, address, way),),
+        lines=(*filter(None, [wrong]), _place(user, address, way)),
         fields=(Field("Password"),),
         user=user,
         lasting=True,
     )
-    return _once_more(question, "password", tries) if tries else question
 
 
 def keyboard_question(
@@ -187,7 +186,7 @@ def keyboard_question(
     address: str,
     way: tuple[str, ...],
     challenge: Challenge,
-    tries: int,
+    wrong: str,
 ) -> Question:
     """Give what a server asks as a question; each word of it is the server's, made harmless.
 
@@ -197,15 +196,16 @@ def keyboard_question(
         address: of the server, as the ssh config says it.
         way: the bastions on the way.
         challenge: the name and the instruction, then prompts and whether answers may be seen.
-        tries: how many answers were wrong before.
+        wrong: what :func:`wrong_text` says of the one before; else empty.
     """
     name, instruction, prompts = challenge
     said = [*name.splitlines(), *instruction.splitlines()][:8]
-    question = Question(
+    return Question(
         host=host,
         kind="keyboard",
         title=sanitize(f"{host} asks", max_chars=TITLE_CHARS),
         lines=(
+            *filter(None, [wrong]),
             *(f"“{text}”" for line in said if (text := sanitize(line, max_chars=LINE_CHARS))),
             _place(user, address, way),
         ),
@@ -214,24 +214,28 @@ def keyboard_question(
             for prompt, echo in prompts
         ),
     )
-    return _once_more(question, "answer", tries) if tries else question
 
 
-def _passphrase_of(locked: LockedKey, host: str) -> Question:
+def _passphrase_of(locked: LockedKey, host: str, wrong: str = "") -> Question:
     return Question(
         host=host,
         kind="passphrase",
         title=sanitize(f"Passphrase of {locked.name}", max_chars=TITLE_CHARS),
-        lines=(sanitize(locked.path, max_chars=LINE_CHARS),),
+        lines=(*filter(None, [wrong]), sanitize(locked.path, max_chars=LINE_CHARS)),
         fields=(Field("Passphrase"),),
         lasting=True,
     )
 
 
-def _once_more(question: Question, what: str, wrong: int) -> Question:
+def wrong_text(what: str, wrong: int) -> str:
+    """Say that something was wrong, and how often it may be tried again; empty for never yet.
+
+    Args:
+        what: ``password``, ``passphrase`` or ``answer``.
+        wrong: how many were.
+    """
     left = TRIES - wrong
-    told = f"wrong {what}, {left} {'try' if left == 1 else 'tries'} left"
-    return replace(question, lines=(told, *question.lines))
+    return f"wrong {what}, {left} {'try' if left == 1 else 'tries'} left" if wrong else ""
 
 
 def _place(user: str, address: str, way: tuple[str, ...]) -> str:

@@ -442,6 +442,38 @@ async def test_the_time_for_the_login_does_not_run_while_a_person_thinks(farm: S
     assert server.seen.count("connection") == 1
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_password_and_then_a_code_are_asked_once_each(
+    farm: SSHFarm, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    async with evil.two_steps("sesame", "123456") as server:
+        farm.add_odd("token", server)
+        person = Person("sesame", "123456")
+        async with connecting(farm, person) as connector:
+            work = asyncio.create_task(log_in(connector, "token"))
+            async with asyncio.timeout(20):
+                while len(person.questions) < 2:
+                    await asyncio.sleep(0.01)
+            if late:
+                server.hang_up()  # after the password, while the code is being typed
+            await work
+
+    assert [question.kind for question in person.questions] == ["password", "keyboard"]
+    again = ["answer sesame"] if late else []
+    assert tried(server) == ["answer sesame", *again, "answer 123456"]
+
+
+async def test_a_wrong_code_is_asked_again_with_the_password_before_it(farm: SSHFarm) -> None:
+    async with evil.two_steps("sesame", "123456") as server:
+        farm.add_odd("token", server)
+        person = Person("sesame", "000000", "sesame", "123456")
+        async with connecting(farm, person) as connector:
+            await log_in(connector, "token")
+
+    assert person.questions[2].lines[0] == "wrong answer, 2 tries left"
+    assert server.seen.count("connection") == 1
+
+
 def _password_server() -> object:
     return evil.password_only("sesame")
 
