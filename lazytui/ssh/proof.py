@@ -98,7 +98,9 @@ class Proof:
         self._login = login
         self._way = way
         self._address = f"{options.hostname}:{options.port}"
-        self._about = f"password {options.user}@{self._address}"
+        # The same address behind another bastion is another machine.
+        route = (*way, options.proxy_command or "")
+        self._about = f"password {options.user}@{self._address} {route}"
         self._opened: dict[str, LoadedKeys] = {}
         self._shut: list[LockedKey] = []
         self._wanted_keys: list[LockedKey] = []
@@ -311,7 +313,7 @@ class Proof:
         self._wrong_what = "password" if self._sent and self._steps == 1 else "answer"
         self._sent_by, self._steps = "", 0
         self._wrong += 1
-        self._attempt.wrong = self._wrong
+        self._attempt.wrong, self._attempt.wrong_what = self._wrong, self._wrong_what
         if self._sent_kept:
             self._secrets.forget(self._about)
         self._sent = ""

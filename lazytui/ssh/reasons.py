@@ -31,7 +31,8 @@ class Attempt:
         offered_key: a host key that is not trusted.
         proxy_complaint: the last line of the ProxyCommand's stderr.
         looked_twice: a port that hung up was asked what it is.
-        wrong: passwords and answers that were refused.
+        wrong: how many passwords and answers were refused.
+        wrong_what: what the last one was: ``password`` or ``answer``.
     """
 
     host: str
@@ -45,6 +46,7 @@ class Attempt:
     proxy_complaint: str = ""
     looked_twice: bool = False
     wrong: int = 0
+    wrong_what: str = "answer"
 
 
 def explain(error: BaseException, attempt: Attempt) -> ConnectError:
@@ -105,7 +107,7 @@ def no_answer(attempt: Attempt) -> ConnectError:
 def _wrong(attempt: Attempt) -> ConnectError:
     """What was typed was refused: that is never sent again by itself."""
     times = f"{attempt.wrong} times " if attempt.wrong > 1 else ""
-    words = f"permission denied: {times}a wrong answer"
+    words = f"permission denied: {times}a wrong {attempt.wrong_what}"
     if attempt.wrong > 1:
         words += "; wait a minute before the next try, sshd may lock this address out"
     return ConnectError(words, kind="auth", retry=False)

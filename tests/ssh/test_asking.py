@@ -309,7 +309,7 @@ async def test_after_three_wrong_passwords_it_stops_and_warns(farm: SSHFarm) -> 
 
     assert tried(server) == ["password one", "password two", "password three"]
     assert server.seen.count("connection") == 2  # each one that fails counts against us
-    assert error.reason.startswith("permission denied: 3 times a wrong answer; wait a minute")
+    assert error.reason.startswith("permission denied: 3 times a wrong password; wait a minute")
     assert error.retry is False
 
 
@@ -370,6 +370,28 @@ async def test_one_password_may_be_for_all_that_ask_for_it_now(farm: SSHFarm) ->
             person.thinking.set()
 
     assert tried(one) == tried(two) == ["password sesame"]
+
+
+async def test_a_remembered_password_is_not_sent_to_the_same_address_behind_a_bastion(
+    farm: SSHFarm,
+) -> None:
+    farm.add("gw1")
+    async with evil.password_only("sesame") as server:
+        farm.add_odd("near", server)
+        farm.add_entry(
+            "far",
+            server.address,
+            server.port,
+            public_key=server.public_key,
+            client_options=["ProxyJump gw1"],
+        )
+        person = Person("sesame", remember=True)
+        async with connecting(farm, person) as connector:
+            await log_in(connector, "near")
+            await refusal(connector, "far")
+
+    assert tried(server) == ["password sesame"]
+    assert person.questions[1].lines[0].endswith(", via gw1")
 
 
 async def test_what_a_server_asks_is_made_harmless_and_may_be_seen_if_it_says_so(
@@ -525,4 +547,4 @@ async def test_the_wrong_password_of_a_script_is_sent_once(farm: SSHFarm) -> Non
 
     assert tried(server) == ["password wrong"]
     assert person.questions == []
-    assert error.reason == "permission denied: a wrong answer"
+    assert error.reason == "permission denied: a wrong password"

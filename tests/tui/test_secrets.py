@@ -179,6 +179,15 @@ async def test_hosts_say_what_they_ask_for_and_are_counted():
         assert "1 asks · 1 auth" in text(pilot.app)
 
 
+async def test_a_host_behind_a_bastion_that_asks_says_what_helps():
+    engine = asking(password_question("bastion"))
+    reason = "gw asks for a password"
+    engine.add(FakeRuntime("in1", HostState.INACTIVE, reason, error_kind="asks"))
+    async with shown(engine, (130, 34)) as pilot:
+        await settle(pilot, "in1")
+        assert f"{reason}  Q answer" in row_of(pilot.app, "in1")
+
+
 @pytest.mark.parametrize("evil", ["\x1b]52;c;ZXZpbA==\x07", "[bold red]", "\u202e\u0007"])
 async def test_what_a_server_asks_is_shown_as_it_is_and_does_nothing(evil):
     question = replace(

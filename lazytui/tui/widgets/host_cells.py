@@ -56,6 +56,8 @@ def reason_pieces(runtime: RuntimeView) -> list[Piece]:
         return [Piece(reason or "asks a question", "quiet"), *_key_hint("Q", "answer")]
     if runtime.state is not HostState.INACTIVE:
         return [Piece(reason, "quiet")]
+    if runtime.error_kind == "asks":  # a bastion on its way does
+        return [Piece(reason, "quiet"), *_key_hint("Q", "answer")]
     return fold_pieces(reason, runtime.next_try_s())
 
 
