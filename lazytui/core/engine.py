@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Self
 
 from lazytui.core.arrivals import ArrivalWriter
 from lazytui.core.audit import AuditRecord, Deed
-from lazytui.core.deeds import Deeds, acting_from, origin_now
+from lazytui.core.deeds import Deeds
+from lazytui.core.engine_questions import QuestionQueue
 from lazytui.core.engine_tasks import TaskDoing
-from lazytui.core.events import EventBus, Notice, QuestionsChanged
+from lazytui.core.events import EventBus, Notice
 from lazytui.core.exposures import Exposures
 from lazytui.core.files import Files
 from lazytui.core.foreign import ForeignWork
@@ -30,7 +31,6 @@ from lazytui.core.presence import Presence
 from lazytui.core.run_queue import RunQueue
 from lazytui.core.runs import Runs
 from lazytui.core.spool import SpoolWriter
-from lazytui.ssh.credentials import Reply
 from lazytui.ssh.late_connector import LateConnector
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
     from lazytui.core.where import Where
     from lazytui.program import Program
     from lazytui.ssh.config import SSHConfig
-    from lazytui.ssh.credentials import Asker, Question
+    from lazytui.ssh.credentials import Asker
 
 log = logging.getLogger(__name__)
 
 
-class Engine(TaskDoing):
+class Engine(TaskDoing, QuestionQueue):
     """The running core. Use it as an async context manager.
 
     Args:
@@ -79,14 +79,13 @@ class Engine(TaskDoing):
         self.config = config
         self.settings = settings
         self.paths = paths
+        QuestionQueue.__init__(self)
         self.events = EventBus()
         self.presence = Presence(self.events)
         self.needs = Needs(self.events)
         self.origin = origin
         self.config_path = config_path
-        self.questions: list[Question] = []
         self.problems: tuple[object, ...] = (*problems, *config.problems)
-        self._answers: dict[str, asyncio.Future[tuple[str | Reply, str]]] = {}
         self._connector = LateConnector(
             config, settings.connect, asker or self, home=home or Path.home()
         )
@@ -315,85 +314,6 @@ class Engine(TaskDoing):
     async def remove_group(self, name: str) -> bool:
         """Forget a group; False when there is none of that name."""
         return await self.kept_groups.remove(name)
-
-    # -- questions
-
-    async def ask(self, question: Question) -> str | Reply | None:
-        """Put a question into the queue and wait until somebody answers it."""
-        answer: asyncio.Future[tuple[str | Reply, str]] = asyncio.Future()
-        self._answers[question.id] = answer
-        self.questions.append(question)
-        question.waiting.add(question.host)
-        for host in question.waiting:
-            self.runtime(host).ask(question)
-        self.events.publish(QuestionsChanged())
-        try:
-            choice, origin = await answer
-            with acting_from(origin):  # this is the task of the connection, not of who answered
-                await self._answered(question, choice)
-            return choice
-        finally:
-            del self._answers[question.id]
-            self.questions.remove(question)
-            for host in question.waiting:
-                self.runtime(host).ask(None)
-            self.events.publish(QuestionsChanged())
-
-    def joined(self, question: Question, host: str) -> None:
-        """Another host waits for the answer to a question that is being asked."""
-        self.runtime(host).ask(question)
-        self.events.publish(QuestionsChanged())
-
-    def later(self, question_id: str) -> None:
-        """Let a question wait; its hosts count as inactive meanwhile, and hold nobody up."""
-        for question in self.questions:
-            if question.id == question_id:
-                for runtime in self._held_up_by(question):
-                    own = runtime.host in question.waiting
-                    who = "" if own else f"{question.host} "
-                    runtime.postpone(f"{who}asks {question.wants}")
-
-    def now(self, question_id: str) -> None:
-        """Somebody is going to answer a question that was left for later: wait for it again."""
-        for question in self.questions:
-            if question.id == question_id:
-                for runtime in self._held_up_by(question):
-                    runtime.wait_on()
-
-    def _held_up_by(self, question: Question) -> list[Runtime]:
-        """Give the hosts that wait for an answer, with those behind them."""
-        hosts = [
-            runtime
-            for runtime in self.runtimes.values()
-            if not runtime.settled or runtime.is_postponed
-            if not question.waiting.isdisjoint((runtime.host, *runtime.jumps))
-        ]
-        known = {runtime.host for runtime in hosts}
-        return hosts + [self.runtime(host) for host in question.waiting if host not in known]
-
-    async def _answered(self, question: Question, choice: str | Reply) -> None:
-        """Note an answer by which a host is trusted."""
-        labels: dict[object, str] = dict(question.choices)
-        if question.kind == "hostkey" and choice in labels and choice != question.refusal:
-            key = question.lines[0] if question.lines else ""
-            await self._deeds.note(Deed.KEY_ACCEPTED, key, [question.host], labels[choice])
-
-    def answer(self, question_id: str, answer: str | Reply) -> None:
-        """Answer a waiting question; one that is gone already is ignored.
-
-        Args:
-            question_id: which.
-            answer: the key of a choice, or what was typed into the fields.
-        """
-        waiting = self._answers.get(question_id)
-        if waiting is not None and not waiting.done():
-            waiting.set_result((answer, origin_now(self.origin)))
-
-    def reply(
-        self, question_id: str, texts: Sequence[str], *, remember: bool = False, share: bool = False
-    ) -> None:
-        """Answer a question with fields; see :class:`lazytui.ssh.credentials.Reply`."""
-        self.answer(question_id, Reply(tuple(texts), remember, share))
 
     # -- inside
 

@@ -31,17 +31,25 @@ class Answers:
     Args:
         answer: the key of the choice, or None for nobody there.
         meanwhile: called, in a thread, between question and answer.
+        think_s: seconds until it answers, in which others come to ask the same.
     """
 
-    def __init__(self, answer: str | None, meanwhile: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        answer: str | None,
+        meanwhile: Callable[[], object] | None = None,
+        *,
+        think_s: float = 0.05,
+    ) -> None:
         self.questions: list[Question] = []
         self._answer = answer
         self._meanwhile = meanwhile
+        self._think_s = think_s
 
     async def ask(self, question: Question) -> str | None:
         """Answer."""
         self.questions.append(question)
-        await asyncio.sleep(0.05)  # others get the time to ask as well
+        await asyncio.sleep(self._think_s)  # others get the time to ask as well
         if self._meanwhile is not None:
             await asyncio.to_thread(self._meanwhile)
         return self._answer

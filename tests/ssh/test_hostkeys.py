@@ -266,7 +266,7 @@ async def test_a_no_holds_for_all_who_wait_and_is_asked_again_later(
 ) -> None:
     farm.add("gpu01", known=False)
 
-    async with connecting(farm, asker := Answers(answer)) as connector:
+    async with connecting(farm, asker := Answers(answer, think_s=1.0)) as connector:
         errors = await asyncio.gather(*(refusal(connector, "gpu01") for _ in range(4)))
         asked_at_once = len(asker.questions)
         await refusal(connector, "gpu01")
