@@ -223,3 +223,9 @@ def write_key(path: Path, algorithm: str = "ssh-ed25519") -> None:
     path.touch(mode=0o600)
     key.write_private_key(path)
     key.write_public_key(path.with_suffix(".pub"))
+
+
+def encrypt(path: Path, *options: str) -> None:
+    """Put the passphrase ``secret`` on a private key."""
+    setting = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", str(path), *options]
+    subprocess.run(setting, check=True, capture_output=True)

@@ -16,7 +16,8 @@ from lazytui.ssh.credentials import Reply
 from tests import evil
 from tests.door.clients import Client
 from tests.engines import engine_on, paths_of, start
-from tests.ssh.test_asking import encrypt, give_locked_key
+from tests.ssh.test_asking import give_locked_key
+from tests.sshd_process import encrypt
 
 if TYPE_CHECKING:
     from lazytui.core.engine import Engine

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ssh.test_asking import encrypt
+from tests.sshd_process import encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

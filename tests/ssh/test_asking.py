@@ -16,7 +16,7 @@ from lazytui.ssh.credentials import Question, Reply
 from lazytui.ssh.login import Login
 from tests import evil
 from tests.ssh.reaching import connecting, reach, refusal, ssh_agent
-from tests.sshd_process import write_key
+from tests.sshd_process import encrypt, write_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,12 +63,6 @@ class Person:
 
     def joined(self, question: Question, host: str) -> None:
         """It is in the question's ``waiting``."""
-
-
-def encrypt(path: Path, *options: str) -> None:
-    """Put the passphrase ``secret`` on a private key."""
-    setting = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", str(path), *options]
-    subprocess.run(setting, check=True, capture_output=True)
 
 
 def give_locked_key(farm: SSHFarm, name: str) -> None:

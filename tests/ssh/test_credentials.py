@@ -9,7 +9,7 @@ import pytest
 
 from tests import evil
 from tests.ssh.reaching import connecting, reach, refusal, ssh_agent
-from tests.sshd_process import write_key
+from tests.sshd_process import encrypt, write_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from tests.sshd import SSHFarm
 
 pytestmark = pytest.mark.sshd
-
-
-def encrypt(path: Path) -> None:
-    """Put a passphrase on a private key."""
-    setting = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", str(path)]
-    subprocess.run(setting, check=True, capture_output=True)
 
 
 # --- keys ------------------------------------------------------------------------------
