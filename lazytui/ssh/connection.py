@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol
 import asyncssh
 
 from lazytui.errors import ConnectionLostError
-from lazytui.ssh.lean import make_lean
 
 if TYPE_CHECKING:
     from lazytui.ssh.dial import ProxyProcess
@@ -125,7 +124,6 @@ class Connection:
         self._proxy = proxy
         self._opened_before = False
         self.route = route
-        make_lean(connection)
 
     @property
     def asyncssh_connection(self) -> asyncssh.SSHClientConnection:

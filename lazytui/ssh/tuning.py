@@ -20,7 +20,7 @@ READ_AT_ONCE = 131072
 
 def tune(connection: asyncssh.SSHClientConnection) -> None:
     """Tune a connection that is logged in."""
-    if not connection.get_extra_info("send_cipher", "").endswith("-cbc"):
+    if "-cbc" not in connection.get_extra_info("send_cipher", ""):
         _leave_out_ignores(connection)
     transport: Any = getattr(connection, "_transport", None)
     if hasattr(transport, "max_size"):  # asyncio's own; others read as they like
