@@ -78,6 +78,8 @@ class Source:
         self.entries = entries
         self.block_bytes = block
         self.size = 0  # bytes of files that the blocks carry
+        self.spare: "Any" = None  # what a block of the last size was made in, if it may be again
+        self.keeps = True  # whether a block stays as it is when the next is made
         self.starts: "List[int]" = []
         self.parts: "List[Tuple[List[int], int]]" = []  # small files, or (one file, offset)
         self.count = 0
@@ -161,7 +163,7 @@ class Source:
         opening = record(b"S", b"%d" % offset, index) if number == 0 else b""
         opening += head(b"D", index, length)
         closing = record(b"E", b"", index) if begin + length == entry.size else b""
-        data = bytearray(len(opening) + length + len(closing))
+        data = self.room(len(opening) + length + len(closing))
         data[: len(opening)] = opening
         try:
             fd = self.open(entry)
@@ -178,6 +180,14 @@ class Source:
             return changed(index)
         data[len(data) - len(closing) :] = closing
         return data
+
+    def room(self, size: int) -> "Any":
+        """Bytes to be overwritten; a fresh block is mapped and cleared, a third of its cost."""
+        if self.keeps:
+            return bytearray(size)
+        if self.spare is None or len(self.spare) != size:
+            self.spare = bytearray(size)
+        return self.spare
 
 
 def changed(index: int) -> bytes:
@@ -198,6 +208,7 @@ def fill(fd: int, view: "Any") -> int:
 
 def give(source: Source, write: "Callable[[Any], None]") -> None:
     """Write all blocks, one after the other, and the end."""
+    source.keeps = False
     for number in range(source.count):
         write(source.block(number))
     write(record(b"Z"))

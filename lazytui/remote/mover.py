@@ -39,6 +39,8 @@ class Mover:
         data = bytes(stdin.peek())
         while data:
             self.reader.feed(data)
+            if self.taker is not None:
+                self.taker.flush()
             data = posix.read(0, READ)
 
     def taken(self, kind: bytes, index: int, data: bytes) -> None:

@@ -8,7 +8,7 @@ from lazytui.remote.tree import FILE, FOLDER, SPECIAL, TransferError, shown, wor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, List
 
     from lazytui.remote.tree import Entry
 
@@ -77,6 +77,15 @@ def pour(fd: int, data: "Any") -> None:
     done = posix.write(fd, data)
     while done < len(data):
         done += posix.write(fd, memoryview(data)[done:])
+
+
+def pour_all(fd: int, pieces: "List[bytes]") -> None:
+    """Write all pieces, with as few calls as there can be."""
+    done = posix.writev(fd, pieces)
+    for piece in pieces:
+        if done < len(piece):
+            pour(fd, memoryview(piece)[done:])
+        done = max(0, done - len(piece))
 
 
 def unlink_at(name: bytes, fd: int) -> None:

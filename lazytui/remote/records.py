@@ -12,7 +12,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, List
+    from typing import Callable, List, Sequence
 
 HEAD = 9
 PIECE = 1 << 18  # bytes of a list sent in one record
@@ -86,6 +86,18 @@ class Reader:
             self.take(kind, index, data[begin:at])
         if at < size:
             self.rest = data[at:]
+
+    def feed_all(self, pieces: "Sequence[bytes]") -> None:
+        """Take bytes that came in several pieces; inside a big file none of them is copied.
+
+        Raises:
+            ValueError: it is not a stream of records.
+        """
+        for at, piece in enumerate(pieces):
+            if not self.left:  # records that may be cut anywhere: put together again
+                self.feed(b"".join(pieces[at:]))
+                return
+            self.feed(piece)
 
 
 class Gathered:

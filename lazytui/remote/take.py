@@ -25,6 +25,7 @@ from lazytui.remote.names import (
     mark,
     part_name,
     pour,
+    pour_all,
     size_words,
     stat_at,
     unlink_at,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 AT_FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
 TO_WRITE = posix.O_RDWR | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
 TRIES = 9
+PIECES = 512  # that are written with one call; the system takes 1024
 
 
 class Taker:
@@ -76,7 +78,8 @@ class Taker:
         self.files = self.bytes = self.unchanged = 0
         self.fd = -1  # of the file that is being written
         self.index = -1
-        self.written = 0
+        self.written = 0  # bytes of it that came
+        self.held: "List[bytes]" = []  # the last of them, not in the file yet
         self.offered: "Dict[int, int]" = {}
         self.place: "Tuple[bytes, ...]" = ()
         self.place_fd = -1
@@ -402,21 +405,38 @@ class Taker:
         entry = self.entries[index]
         if self.written + len(data) > entry.size:
             raise TransferError("nonsense", "%s is longer than listed" % shown(entry.path))
+        self.held.append(data)
+        self.written += len(data)
+        if len(self.held) >= PIECES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what came of the file that was begun; to be called when no more is at hand.
+
+        Raises:
+            TransferError: the disk is full.
+        """
+        pieces, self.held = self.held, []
+        if not pieces:
+            return
         try:
-            pour(self.fd, data)
+            pour_all(self.fd, pieces)
         except OSError as problem:
-            part = self.begun[index]
+            index, part = self.index, self.begun[self.index]
             self.drop()
+            entry = self.entries[index]
             if problem.errno in NO_SPACE:
                 unlink_at(part, self.name_of(entry)[0])
                 raise failure(self.shown_path(entry), problem) from None
             self.fail(index, words(problem))
             return
-        self.written += len(data)
-        self.bytes += len(data)
+        self.bytes += sum(map(len, pieces))
 
     def end(self, index: int) -> None:
         """Close a big file whose last byte has come."""
+        self.flush()
+        if index in self.broken:
+            return
         entry = self.entries[index]
         if index != self.index or self.written != entry.size:
             raise TransferError("nonsense", "%s is shorter than listed" % shown(entry.path))
@@ -452,6 +472,7 @@ class Taker:
 
     def drop(self) -> None:
         """Close the file that is being written; what is there of it stays for the next try."""
+        self.held = []
         if self.fd >= 0:
             if self.fd in self.locks:
                 self.locks.remove(self.fd)

@@ -69,7 +69,7 @@ class Fetching:
             self._meter.begin(self._taker.to_take)
             await self._line.send(in_pieces(b"W", wants))
             while not self._is_over:
-                pieces = await self._line.receive()
+                pieces = await self._line.receive(in_bulk=True)
                 await in_thread(self._feed, pieces)
                 self._meter.add(sum(map(len, pieces)))
             self._meter.reach("finishing")
@@ -83,7 +83,9 @@ class Fetching:
 
     def _feed(self, pieces: Sequence[bytes]) -> None:
         try:
-            self._reader.feed(b"".join(pieces))
+            self._reader.feed_all(pieces)
+            if self._taker is not None:
+                self._taker.flush()
         except tree.TransferError as error:
             raise _in_words(error) from error
         except (ValueError, IndexError) as error:

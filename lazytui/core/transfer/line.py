@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SLICE = 1 << 15  # bytes handed to the channel at once: one packet, so that nothing is cut
 HIGH, LOW = 4 << 20, 1 << 20  # bytes from the host that wait for us until it is held
+BATCH, BATCH_S = 1 << 20, 0.02  # bytes worth a thread, and how long they are waited for
 NOISE = 1 << 16  # bytes that a login script may print first
 
 
@@ -41,6 +42,8 @@ class Line:
         self._size = 0
         self._held = False
         self._news = asyncio.Event()
+        self._enough = 1  # bytes that are news at once
+        self._timer: asyncio.TimerHandle | None = None
         self._complaints = b""
         self._end: str | None = None  # why nothing comes any more
 
@@ -79,6 +82,15 @@ class Line:
         if self._size > HIGH and not self._held:
             self._held = True
             self.channel.pause_reading()
+        if self._size >= self._enough:
+            self._tell()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._tell)
+
+    def _tell(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._news.set()
 
     def complained(self, data: bytes) -> None:
@@ -88,7 +100,7 @@ class Line:
     def ended(self, exit_status: int | None, error: Exception | None) -> None:
         """The channel is closed."""
         self._end = "" if exit_status is None else f"exit {exit_status}"
-        self._news.set()
+        self._tell()
 
     # -- what transfers do with it
 
@@ -108,15 +120,19 @@ class Line:
         """Whether something waits to be received."""
         return self._news.is_set()
 
-    async def receive(self) -> Sequence[bytes]:
+    async def receive(self, *, in_bulk: bool = False) -> Sequence[bytes]:
         """Give what has come, at least a byte.
+
+        Args:
+            in_bulk: wait a moment for more, so that handing it on costs little.
 
         Raises:
             ConnectionLostError: the channel was cut.
             TransferError: the program on the host ended.
         """
-        while not self._size or self._marker is not None:
-            if self._end is not None:
+        self._enough = BATCH if in_bulk else 1
+        while not self._news.is_set() or not self._size or self._marker is not None:
+            if self._end is not None and not self._size:
                 raise self._ending()
             self._news.clear()
             await self._news.wait()
