@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import struct
 import threading
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -130,9 +131,26 @@ def delays(delay_s: float, target: tuple[str, int]) -> Behaviour:
     return behave
 
 
-def _splice(left: socket.socket, right: socket.socket, closing: threading.Event) -> None:
+def resets(target: tuple[str, int], cuts: list[threading.Event]) -> Behaviour:
+    """Be a plain pipe to ``target``; each connection adds an event that resets it when set.
+
+    Both ends get a TCP RST, as from a firewall that has lost its state.
+    """
+
+    def behave(connection: socket.socket, closing: threading.Event) -> None:
+        cut = threading.Event()
+        cuts.append(cut)
+        with socket.create_connection(target, 10) as upstream:
+            _splice(connection, upstream, closing, cut)
+            for end in (connection, upstream):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return behave
+
+
+def _splice(left: socket.socket, right: socket.socket, *endings: threading.Event) -> None:
     other = {left: right, right: left}
-    while not closing.is_set():
+    while not any(ending.is_set() for ending in endings):
         readable, _, _ = select.select(list(other), [], [], 0.1)
         for end in readable:
             data = end.recv(65536)

@@ -38,7 +38,8 @@ async def end_in_time(
     started = run.record.started
     if started is None:  # it never ran
         return
-    await asyncio.sleep(max(0.0, started + timeout_s - time.time()))
+    left = started + timeout_s - time.time()
+    await asyncio.sleep(min(timeout_s, max(0.0, left)))  # the clock may have been set back
     for name in ("INT", "KILL"):
         if not await _signal(run, name, note):
             return

@@ -31,9 +31,12 @@ from tests.engines import (
     start,
     until,
 )
+from tests.evil import resets, tcp_peer
 from tests.leftovers import kill
 
 if TYPE_CHECKING:
+    import threading
+
     from tests.sshd import SSHFarm, SSHHost
 
 BLOCKS, BLOCK = 24, 32768
@@ -93,6 +96,41 @@ async def test_a_black_hole_makes_no_byte_come_twice_when_it_opens_again(farm: S
 
     assert sha256(output(run)) == sha256(wanted)
     assert (record.state, record.exit_status) == (RunState.FAILED, 5)
+
+
+async def test_a_reset_connection_is_known_at_once_and_costs_nothing(farm: SSHFarm) -> None:
+    host = farm.add("gpu01-behind", known=False)
+    command, wanted = noisy(5, blocks=40, pause=0.02, status=4)
+    deaf = replace(QUICK, connect=replace(QUICK.connect, keepalive_s=600.0))
+    cuts: list[threading.Event] = []
+
+    with tcp_peer(resets((host.address, host.port), cuts)) as peer:
+        farm.add_odd("gpu01", replace(peer, public_key=host.public_key))
+        async with engine_on(farm, settings=deaf) as engine:
+            run = await start(engine, "gpu01", command)
+            await grown(engine, run, 200_000)
+            cuts[0].set()
+            await until(engine, run, "connection lost")
+            record = await ended(run)
+
+    assert sha256(output(run)) == sha256(wanted)
+    assert (record.state, record.exit_status) == (RunState.FAILED, 4)
+
+
+async def test_bytes_that_are_no_text_harm_no_other_run_of_the_connection(farm: SSHFarm) -> None:
+    host = farm.add("gpu01")
+
+    async with engine_on(farm) as engine:
+        beside = await start(engine, "gpu01", "echo one; while [ ! -e go ]; do sleep 0.02; done")
+        await grown(engine, beside, 4)
+        binary = await start(engine, "gpu01", "printf '\\377\\200\\000\\303'; printf '\\251'")
+        await ended(binary)
+        (host.home / "go").touch()
+        record = await ended(beside)
+
+    assert output(binary) == b"\xff\x80\x00\xc3\xa9"
+    assert (record.state, output(beside)) == (RunState.SUCCEEDED, b"one\n")
+    assert host.connections() == 1
 
 
 async def test_a_job_whose_start_was_never_answered_is_not_started_again(farm: SSHFarm) -> None:
