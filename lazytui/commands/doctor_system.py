@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import struct
 import time
@@ -15,6 +14,7 @@ from lazytui.core.owner import owner_alive, user_name
 from lazytui.pump import greeting
 from lazytui.pump.connect import meet
 from lazytui.pump.errors import PumpError, RefusedError
+from lazytui.remote import logout
 from lazytui.rendezvous import meeting_point
 from lazytui.text import duration_text
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 AGENT_TIMEOUT_S = 3.0
 _REQUEST_IDENTITIES, _IDENTITIES = 11, 12  # of the ssh-agent's protocol
-LOGIND_FILES = ("/etc/systemd/logind.conf", "/etc/systemd/logind.conf.d")
 
 
 def engine(call: Call) -> Iterator[Finding]:
@@ -110,7 +109,7 @@ def login(_call: Call) -> Iterator[Finding]:
     if not Path("/run/systemd/system").exists():
         return
     lingers = Path(f"/var/lib/systemd/linger/{user_name()}").exists()
-    kills = kill_user_processes(_logind_texts())
+    kills = logout.kills(logout.texts(), user_name())
     if kills and not lingers:
         text = "logind ends what you leave running at log-out (KillUserProcesses=yes)"
         advice = "loginctl enable-linger; without it the engine ends with the last log-out"
@@ -118,27 +117,3 @@ def login(_call: Call) -> Iterator[Finding]:
     else:
         why = "you may linger" if lingers else "logind leaves processes running"
         yield Finding("log-out", Health.FINE, f"the engine outlives it: {why}")
-
-
-def kill_user_processes(texts: list[str]) -> bool:
-    """Read logind's setting out of its files; the last word wins.
-
-    Where none says anything it is what the distribution built in: no on Debian, Ubuntu and Fedora.
-    """
-    said = [
-        match.group(1).lower()
-        for text in texts
-        for match in re.finditer(r"^\s*KillUserProcesses\s*=\s*(\w+)", text, re.M)
-    ]
-    return bool(said) and said[-1] in ("yes", "true", "1", "on")
-
-
-def _logind_texts() -> list[str]:
-    roots = [Path("/usr/lib/systemd/logind.conf.d"), *map(Path, LOGIND_FILES)]
-    files = [
-        file
-        for root in roots
-        for file in (sorted(root.glob("*.conf")) if root.is_dir() else [root])
-        if file.is_file()
-    ]
-    return [file.read_text(errors="replace") for file in files]

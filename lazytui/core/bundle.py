@@ -24,7 +24,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "checks": ("checks",),
         "listing": ("listing",),
         "ports": ("ports",),
-        "jobs": ("process", "folder", "leader", "launch", "stream", "jobs"),
+        "jobs": ("process", "folder", "leader", "launch", "stream", "logout", "jobs"),
         "functions": ("functions",),
     }
 )

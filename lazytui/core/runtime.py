@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 GPU_WAIT_S = 10.0
 SPARE_SESSIONS = 2
 POSTPONED = "asks"
+LOGOUT = (
+    "{host} ends jobs when the last connection to it ends (KillUserProcesses=yes in its"
+    " logind.conf); KillExcludeUsers={user} there lets them outlive it"
+)
 STABLE_S = 30.0  # a connection that lasted so long starts the backoff anew
 
 
@@ -341,6 +345,8 @@ class Runtime:
             )
             self._gpus_known.set()
             self._publish()
+        elif header["ev"] == "logout":
+            self._events.publish(Notice(LOGOUT.format(host=self.host, user=self.options.user)))
         elif header["ev"] == "metrics":
             self.metrics = _metrics(header)
             self.series.add(self.metrics)

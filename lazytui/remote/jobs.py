@@ -3,7 +3,7 @@
 import _signal  # type: ignore[import-not-found]
 import posix
 
-from lazytui.remote import leader, process, system
+from lazytui.remote import leader, logout, process, system
 from lazytui.remote.agent import RefusedError
 from lazytui.remote.folder import Folder, LocksUnknownError, remove, root
 from lazytui.remote.launch import Launch, LineBuffering
@@ -237,3 +237,5 @@ def install(agent: "Agent") -> None:
         job_forget=jobs.forget,
         job_result=jobs.result,
     )
+    if logout.ends_jobs():
+        agent.send({"ev": "logout"})

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from lazytui.commands.doctor_system import kill_user_processes
 from lazytui.rendezvous import meeting_point
 from tests.engines import environment, lazytui, paths_of
 
@@ -89,11 +88,6 @@ def test_a_socket_that_is_open_to_others_is_broken(farm: SSHFarm) -> None:
 
     assert code == 1
     assert "chmod 600" in found["engine"][0]["text"]
-
-
-def test_the_last_word_about_logging_out_wins() -> None:
-    assert not kill_user_processes(["#KillUserProcesses=yes\n"])
-    assert kill_user_processes(["[Login]\nKillUserProcesses=no\n", "KillUserProcesses = yes"])
 
 
 def test_for_people_each_finding_is_a_line_with_its_advice_below(farm: SSHFarm) -> None:

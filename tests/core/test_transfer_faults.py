@@ -40,15 +40,24 @@ async def begun(engine: Engine, root: Path, size: int = 8_000_000) -> None:
                 await events.drain()
 
 
-def movers(host: SSHHost) -> list[psutil.Process]:
-    """The programs for files that run on a host now: what its sshd runs beside the agent."""
+def programs(host: SSHHost) -> list[psutil.Process]:
+    """What we run on a host now: its agent, then the programs for files, the oldest first."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = " ".join(process.info["cmdline"] or ())
         with contextlib.suppress(psutil.Error):
-            if "read(" in words and process.environ().get("HOME") == str(host.home):
+            if "sys.stdin.buffer.read(" in words and _home(process) == str(host.home):
                 found.append(process)
-    return sorted(found, key=lambda process: process.create_time())[1:]
+    return sorted(found, key=lambda process: process.create_time())
+
+
+def agent_of(host: SSHHost) -> psutil.Process:
+    """The agent on a host."""
+    return programs(host)[0]
+
+
+def _home(process: psutil.Process) -> str:
+    return process.environ().get("HOME", "")
 
 
 # --- what breaks -----------------------------------------------------------------------------
@@ -82,7 +91,7 @@ async def test_a_program_for_files_that_is_killed_on_its_host_is_started_again(
     async with engine_on(farm) as engine:
         (run,) = await engine.send(str(file), ["gpu01"])
         await begun(engine, host.home)
-        for process in movers(host):
+        for process in programs(host)[1:]:
             process.send_signal(signal.SIGKILL)
         record = await ended(run)
 
