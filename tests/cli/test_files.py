@@ -121,6 +121,25 @@ def test_a_name_that_is_no_text_is_sent(farm: SSHFarm, tmp_path: Path) -> None:
         assert file.read() == b"odd"
 
 
+def test_names_that_act_on_terminals_are_told_without_doing_so(
+    farm: SSHFarm, tmp_path: Path, monkeypatch: Here, capfd: Capture
+) -> None:
+    there = farm.add("gpu01").home / "run"
+    there.mkdir()
+    os.mkfifo(there / "\x1b]52;c;ZXZpbA==\x07pipe\x1b[2J")
+    (there / "\x1b]0;owned\x07log").write_text("x")
+    (tmp_path / "here" / "run" / "\x1b]0;owned\x07log").mkdir(parents=True)  # in the way
+
+    code, out, err = lazytui_here(
+        farm, monkeypatch, capfd, "get", "run", f"{tmp_path}/here/", "-w", "gpu01"
+    )
+
+    assert code == 1
+    assert "skipped: pipe: a FIFO" in out
+    assert "failed: log: a folder is in the way" in out + err
+    assert "\x1b" not in out + err
+
+
 def test_how_far_a_transfer_is_reads_as_one_line() -> None:
     progress = Progress(
         "id", "gpu01", True, "a", "b", "moving", done=620 << 20, total=1000 << 20, rate=41 << 20

@@ -33,6 +33,8 @@ ODD_NAMES = (
     b"$(id)",
     b"n" * 255,
     b"\xe2\x80\xae",
+    b"twin",
+    b"Twin",
 )
 
 

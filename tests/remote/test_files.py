@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +17,7 @@ from lazytui.remote import give, records, take, tree
 from lazytui.remote.tree import Entry, TransferError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 ROOT = Entry(tree.FOLDER, 0o755, 0, 0, b"")
 
@@ -230,7 +233,7 @@ def test_two_transfers_to_one_place_do_not_write_into_each_other(tmp_path: Path)
     second.close()
 
 
-@pytest.mark.parametrize("change", ["grow", "shrink", "touch", "remove", "replace"])
+@pytest.mark.parametrize("change", ["grow", "shrink", "touch", "remove", "replace", "pipe"])
 @pytest.mark.parametrize("size", [5, give.SMALL * 3])
 def test_a_file_that_changed_since_it_was_listed_is_not_given(
     tmp_path: Path, size: int, change: str
@@ -244,6 +247,7 @@ def test_a_file_that_changed_since_it_was_listed_is_not_given(
         "touch": lambda: os.utime(path, (1, 1)),
         "remove": path.unlink,
         "replace": lambda: (path.unlink(), path.symlink_to("/etc/passwd")),
+        "pipe": lambda: (path.unlink(), os.mkfifo(path)),  # nobody ever writes into it
     }
 
     acts[change]()
@@ -266,3 +270,64 @@ def test_a_part_that_is_not_the_begin_of_the_file_is_sent_anew(tmp_path: Path) -
 
     assert honest.size == 2 * give.SMALL
     assert other.size == 3 * give.SMALL
+
+
+@contextlib.contextmanager
+def nobody() -> Iterator[None]:
+    """Be a user who may do little, for a while."""
+    if os.getuid() != 0:
+        pytest.skip("becoming another user needs root")
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can reach."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_what_may_not_be_read_is_named_and_the_rest_is_given(
+    open_folder: Path, tmp_path: Path
+) -> None:
+    for name in ("closed", "open"):
+        (open_folder / name).mkdir()
+    (open_folder / "open" / "a").write_text("hello")
+    (open_folder / "open" / "secret").write_text("hello")
+    (open_folder / "open" / "secret").chmod(0)
+    (open_folder / "closed").chmod(0)
+
+    with nobody():
+        entries = tree.scan(os.fsencode(open_folder))
+    at = taker(tmp_path / "x", *entries)
+    wants = give.read_wants(at.compare(), at.entries)
+    with nobody():
+        source = give.Source(os.fsencode(open_folder), entries, wants)
+        stream = b"".join(bytes(source.block(number)) for number in range(source.count))
+    records.Reader(at.take, 1000).feed(stream)
+    at.finish()
+
+    assert sorted(at.failed) == [
+        (b"closed/.", b"Permission denied"),
+        (b"open/secret", b"Permission denied"),
+    ]
+    assert (tmp_path / "x" / "open" / "a").read_text() == "hello"
+    assert not (tmp_path / "x" / "open" / "secret").exists()
+
+
+def test_a_device_is_listed_as_skipped(tmp_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("making a device needs root")
+    try:
+        os.mknod(tmp_path / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    except OSError as error:
+        pytest.skip(f"no device can be made here: {error}")
+
+    _, entry = tree.scan(os.fsencode(tmp_path))
+
+    assert (entry.kind, entry.target) == (tree.SPECIAL, b"a device")
