@@ -6,12 +6,15 @@ A host is trusted in the config: ``trust_returns = true`` in its section of ``[h
 
 from __future__ import annotations
 
+import collections
 import functools
 import importlib
 import io
 import pickle
 from typing import Any
 
+from lazytui.core import dataframes
+from lazytui.core.arrays import Arrays, OddPickleError
 from lazytui.errors import UntrustedReturnError
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
@@ -38,30 +41,46 @@ _PLAIN: dict[str, str] = {
     "types": "SimpleNamespace",
     "uuid": "SafeUUID UUID",
     "zoneinfo": "ZoneInfo",
-    "numpy": "dtype ndarray",
+    "numpy": "dtype memmap ndarray",
     **{f"numpy.core.{name}": words for name, words in _NUMPY_CORE.items()},
     **{f"numpy._core.{name}": words for name, words in _NUMPY_CORE.items()},
-    "pandas": "DataFrame Index MultiIndex RangeIndex Series",
+    # Where pandas 3 says a class is; below, where earlier versions do.
+    "pandas": "BooleanDtype Categorical CategoricalDtype CategoricalIndex DataFrame DatetimeIndex"
+    " DatetimeTZDtype Float32Dtype Float64Dtype Index Int16Dtype Int32Dtype Int64Dtype Int8Dtype"
+    " Interval IntervalDtype IntervalIndex MultiIndex NA Period PeriodDtype PeriodIndex RangeIndex"
+    " Series StringDtype TimedeltaIndex UInt16Dtype UInt32Dtype UInt64Dtype UInt8Dtype",
+    "pandas.arrays": "BooleanArray DatetimeArray FloatingArray IntegerArray IntervalArray"
+    " PeriodArray StringArray TimedeltaArray",
     "pandas._libs.arrays": "__pyx_unpickle_NDArrayBacked",
     "pandas._libs.internals": "_unpickle_block",
+    "pandas._libs.interval": "Interval",
+    "pandas._libs.missing": "NA",
     "pandas._libs.tslibs.nattype": "_nat_unpickle",
+    "pandas._libs.tslibs.offsets": "BusinessDay Day Hour Micro Milli Minute MonthBegin MonthEnd"
+    " Nano QuarterBegin QuarterEnd Second Week YearBegin YearEnd",
+    "pandas._libs.tslibs.period": "Period",
     "pandas._libs.tslibs.timedeltas": "_timedelta_unpickle",
     "pandas._libs.tslibs.timestamps": "_unpickle_timestamp",
-    "pandas.core.arrays.boolean": "BooleanArray",
+    "pandas.core.arrays.boolean": "BooleanArray BooleanDtype",
     "pandas.core.arrays.categorical": "Categorical",
     "pandas.core.arrays.datetimes": "DatetimeArray",
-    "pandas.core.arrays.floating": "FloatingArray",
-    "pandas.core.arrays.integer": "IntegerArray",
-    "pandas.core.arrays.string_": "StringArray",
+    "pandas.core.arrays.floating": "Float32Dtype Float64Dtype FloatingArray",
+    "pandas.core.arrays.integer": "Int16Dtype Int32Dtype Int64Dtype Int8Dtype IntegerArray"
+    " UInt16Dtype UInt32Dtype UInt64Dtype UInt8Dtype",
+    "pandas.core.arrays.interval": "IntervalArray",
+    "pandas.core.arrays.period": "PeriodArray",
+    "pandas.core.arrays.string_": "StringArray StringDtype",
     "pandas.core.arrays.timedeltas": "TimedeltaArray",
-    "pandas.core.dtypes.dtypes": "CategoricalDtype DatetimeTZDtype",
+    "pandas.core.dtypes.dtypes": "CategoricalDtype DatetimeTZDtype IntervalDtype PeriodDtype",
     "pandas.core.frame": "DataFrame",
     "pandas.core.indexes.base": "Index _new_Index",
     "pandas.core.indexes.category": "CategoricalIndex",
     "pandas.core.indexes.datetimes": "DatetimeIndex _new_DatetimeIndex",
+    "pandas.core.indexes.interval": "IntervalIndex _new_IntervalIndex",
     "pandas.core.indexes.multi": "MultiIndex",
+    "pandas.core.indexes.period": "PeriodIndex _new_PeriodIndex",
     "pandas.core.indexes.range": "RangeIndex",
-    "pandas.core.indexes.timedeltas": "TimedeltaIndex",
+    "pandas.core.indexes.timedeltas": "TimedeltaIndex _new_TimedeltaIndex",
     "pandas.core.internals.managers": "BlockManager SingleBlockManager",
     "pandas.core.series": "Series",
 }
@@ -69,7 +88,7 @@ _ALLOWED = {f"{module}.{name}" for module, names in _PLAIN.items() for name in n
 
 
 class _ChangeableError(Exception):
-    """A class came up that a pickle could change for everybody: it has to be watched."""
+    """Something came up that has to be watched: a class that a pickle could change, an array."""
 
 
 def read(data: bytes | memoryview, *, host: str, trusted: bool = False) -> Any:
@@ -96,9 +115,19 @@ def _load(unpickler: Any, host: str) -> Any:
         return unpickler.load()
     except (UntrustedReturnError, _ChangeableError):
         raise
+    except OddPickleError as error:
+        raise UntrustedReturnError(_refusal(str(error), host)) from error
     except Exception as error:
         text = f"what {host} returned cannot be read: {type(error).__name__}: {error}"
         raise UntrustedReturnError(text) from error
+
+
+def _refusal(what: str, host: str) -> str:
+    return (
+        f"{host} returned {what}, which is more than plain data and could run code here: return"
+        f" numbers, texts, lists or arrays, or trust the host with trust_returns = true in"
+        f' [hosts."{host}"] of the config'
+    )
 
 
 def _find(module: str, name: str, host: str) -> Any:
@@ -110,11 +139,7 @@ def _find(module: str, name: str, host: str) -> Any:
     if (module, name) == ("builtins", "getattr"):
         return functools.partial(_zone_maker, host)
     if f"{module}.{name}" not in _ALLOWED:
-        raise UntrustedReturnError(
-            f"{host} returned a {module}.{name}, which is more than plain data and could run code"
-            f" here: return numbers, texts, lists or arrays, or trust the host with"
-            f' trust_returns = true in [hosts."{host}"] of the config'
-        )
+        raise UntrustedReturnError(_refusal(f"a {module}.{name}", host))
     try:
         found = importlib.import_module(module)
         for part in name.split("."):
@@ -147,7 +172,7 @@ class _Quick(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         found = _find(module, name, self._host)
-        if not _is_fixed(found):
+        if not _is_fixed(found) or module.startswith(("numpy", "pandas")):
             raise _ChangeableError(name)
         return found
 
@@ -161,22 +186,71 @@ class _Watchful(_PYTHON_UNPICKLER):  # type: ignore[misc]
 
     The opcode BUILD sets attributes of whatever is on the stack, also of a class that was just
     looked up: ``Fraction.__add__`` would from then on be what the pickle says, for all of us.
+    Arrays are made by :class:`~lazytui.core.arrays.Arrays`, not by numpy; what pandas is given is
+    looked at in :mod:`~lazytui.core.dataframes`.
     """
 
     def __init__(self, data: bytes | memoryview, host: str) -> None:
         super().__init__(io.BytesIO(data))
         self._host = host
+        self._arrays: Arrays | None = None
+        self._filled: dict[int, Any] = {}  # kept, so that no other gets their id
 
     def find_class(self, module: str, name: str) -> Any:
-        return _find(module, name, self._host)
+        found = _find(module, name, self._host)
+        if module.startswith("numpy"):
+            self._arrays = self._arrays or Arrays()
+            return self._arrays.find(module, name)
+        return dataframes.find(module, name) or found
+
+    def _reduce(self) -> None:
+        dataframes.check_call(self.stack[-2])
+        _PYTHON_UNPICKLER.load_reduce(self)
 
     def _build(self) -> None:
         target = self.stack[-2]
         if isinstance(target, type) or callable(target):
             raise UntrustedReturnError(f"{self._host} returned a pickle that changes {target!r}")
+        if id(target) in self._filled:
+            raise UntrustedReturnError(f"{self._host} returned a pickle that changes what it made")
+        self._filled[id(target)] = target
+        if self._arrays is not None and self._arrays.fill(target, self.stack[-1]):
+            self.stack.pop()
+            return
+        dataframes.check_filling(target)
         _PYTHON_UNPICKLER.load_build(self)
+        dataframes.check_filled(target)
 
-    dispatch = {**_PYTHON_UNPICKLER.dispatch, pickle.BUILD[0]: _build}  # noqa: RUF012
+    def _set_item(self) -> None:
+        self._only_in(self.stack[-3], dict)
+        _PYTHON_UNPICKLER.load_setitem(self)
+
+    def _set_items(self) -> None:
+        self._only_in(self.metastack[-1][-1], dict)
+        _PYTHON_UNPICKLER.load_setitems(self)
+
+    def _append(self) -> None:
+        self._only_in(self.stack[-2], (list, collections.deque))
+        _PYTHON_UNPICKLER.load_append(self)
+
+    def _append_all(self) -> None:
+        self._only_in(self.metastack[-1][-1], (list, collections.deque))
+        _PYTHON_UNPICKLER.load_appends(self)
+
+    def _only_in(self, target: Any, kinds: Any) -> None:
+        if not isinstance(target, kinds):
+            kind = type(target).__name__
+            raise UntrustedReturnError(f"{self._host} returned a pickle that changes a {kind}")
+
+    dispatch = {  # noqa: RUF012
+        **_PYTHON_UNPICKLER.dispatch,
+        pickle.REDUCE[0]: _reduce,
+        pickle.BUILD[0]: _build,
+        pickle.SETITEM[0]: _set_item,
+        pickle.SETITEMS[0]: _set_items,
+        pickle.APPEND[0]: _append,
+        pickle.APPENDS[0]: _append_all,
+    }
 
 
 def _is_fixed(found: Any) -> bool:

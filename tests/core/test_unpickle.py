@@ -166,16 +166,6 @@ def test_cut_and_flipped_pickles_never_raise_anything_else(seed: int, value: obj
         unpickle.read(bytes(data[: source.randrange(len(data) + 1)]), host="gpu01")
 
 
-def test_numpy_arrays_come_back() -> None:
-    numpy = pytest.importorskip("numpy")
-    values = {"a": numpy.arange(12.0).reshape(3, 4)[:, ::2], "b": numpy.float32(1.5)}
-
-    found = unpickle.read(pickle.dumps(values, protocol=5), host="gpu01")
-
-    assert numpy.array_equal(found["a"], values["a"])
-    assert found["b"] == values["b"]
-
-
 def test_an_array_where_there_is_no_numpy_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
