@@ -38,6 +38,7 @@ _PLAIN: dict[str, str] = {
     "fractions": "Fraction",
     "ipaddress": "IPv4Address IPv4Network IPv6Address IPv6Network",
     "pathlib": "PosixPath PurePath PurePosixPath PureWindowsPath",
+    "pytz": "_UTC _p",  # time zones of pandas 2
     "types": "SimpleNamespace",
     "uuid": "SafeUUID UUID",
     "zoneinfo": "ZoneInfo",
@@ -55,7 +56,7 @@ _PLAIN: dict[str, str] = {
     "pandas._libs.internals": "_unpickle_block",
     "pandas._libs.interval": "Interval",
     "pandas._libs.missing": "NA",
-    "pandas._libs.tslibs.nattype": "_nat_unpickle",
+    "pandas._libs.tslibs.nattype": "__nat_unpickle _nat_unpickle",
     "pandas._libs.tslibs.offsets": "BusinessDay Day Hour Micro Milli Minute MonthBegin MonthEnd"
     " Nano QuarterBegin QuarterEnd Second Week YearBegin YearEnd",
     "pandas._libs.tslibs.period": "Period",
