@@ -92,7 +92,7 @@ def find(where: str) -> Callable[..., Any]:
 
 
 def _dump(function: Callable[..., Any], arguments: dict[str, Any]) -> bytes:
-    own = dict(_own_modules())
+    own = dict(_own_modules(_Imported(sys.modules.items())))
     call = (function, arguments)
     try:
         with _by_value(own.values()):
@@ -131,11 +131,21 @@ def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _own_modules() -> list[tuple[str, ModuleType]]:
+class _Imported(tuple[tuple[str, "ModuleType"], ...]):
+    """What is imported. Hashed by its length: there may be things among it that have no hash."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return len(self)
+
+
+@functools.lru_cache(1)  # as long as nothing is imported: it takes longer than all the rest
+def _own_modules(imported: _Imported) -> list[tuple[str, ModuleType]]:
     """List what was imported from outside the places where Python and packages are installed."""
     skipped = {"__main__", "__mp_main__", "lazytui"}
     found = []
-    for name, module in list(sys.modules.items()):
+    for name, module in imported:
         if "." in name or name in skipped:
             continue
         path = getattr(module, "__file__", None)
