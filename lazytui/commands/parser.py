@@ -154,7 +154,8 @@ def _add_tasks(commands: Commands) -> None:
     logs.add_argument("-f", dest="follow", action="store_true", help="follow until it ends")
     stop = commands.add_parser("stop", help="send a signal to a run")
     stop.add_argument("id", metavar="ID", help="a task (41), 41@HOST, or the begin of a run id")
-    stop.add_argument("--signal", default="INT", type=_signal, metavar="S", help="INT")
+    help_text = "INT; if it was told to stop before, KILL"
+    stop.add_argument("--signal", type=_signal, metavar="S", help=help_text)
 
 
 def _add_events(commands: Commands) -> None:

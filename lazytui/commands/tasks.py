@@ -119,7 +119,7 @@ async def _follow(call: Call, engine: Engine, printer: SpoolPrinter) -> RunRecor
 
 
 async def stop(call: Call) -> int:
-    """Send a signal to a run, or to all runs of a task."""
+    """Send a signal to a run, or to all runs of a task: INT, and at the second word KILL."""
     arguments = call.arguments
     async with call.engine() as engine:
         records = await _find(engine, arguments.id)
@@ -128,11 +128,15 @@ async def stop(call: Call) -> int:
         open_runs = [record for record in records if not record.state.is_final]
         if not open_runs:
             call.say(f"{arguments.id}: has ended already")
+        signals = [arguments.signal or engine.runs.next_signal(record) for record in open_runs]
         answers = await asyncio.gather(
-            *(engine.stop_run(record.run_id, arguments.signal) for record in open_runs),
+            *(
+                engine.stop_run(record.run_id, signal)
+                for record, signal in zip(open_runs, signals, strict=True)
+            ),
             return_exceptions=True,
         )
-        for record, answer in zip(open_runs, answers, strict=True):
+        for record, signal, answer in zip(open_runs, signals, answers, strict=True):
             if isinstance(answer, ConnectError | ConnectionLostError):
                 call.say(f"{record.host}: not reached: {answer}")
                 code = common.NOT_REACHED
@@ -142,7 +146,7 @@ async def stop(call: Call) -> int:
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                call.print(f"{sanitize(record.host)}: {_words(answer, arguments.signal)}")
+                call.print(f"{sanitize(record.host)}: {_words(answer, signal)}")
         stopped = [run for r in open_runs if (run := engine.runs.live(r.run_id)) is not None]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_WAIT_S):

@@ -19,7 +19,7 @@ from lazytui.core.model import RunRecord, RunState
 from lazytui.core.payloads import Payloads
 from lazytui.core.plan import Plan
 from lazytui.core.run_driver import RunDriver
-from lazytui.core.run_stop import SIGNALS, stop_foreign, stop_live
+from lazytui.core.run_stop import ENDING, SIGNALS, STOPPING, stop_foreign, stop_live
 from lazytui.core.step import HOME, Place, is_empty
 from lazytui.core.steps.executors import executors
 from lazytui.core.steps.stage import Stage
@@ -90,7 +90,7 @@ class Runs:
         self._housekeeper = Housekeeper(journal, group)
         self._queue = queue
         self._gates = Gates(journal, events, queue)
-        stage = Stage(
+        stage = self._stage = Stage(
             journal=journal,
             spool=spool,
             events=events,
@@ -272,6 +272,8 @@ class Runs:
                 self._gates.keep_claim(run)
             run.timed_out = record.reason.startswith(TIMING_OUT)
             run.confirmed = record.state is RunState.RUNNING
+            if run.confirmed and record.reason.startswith(STOPPING):
+                run.stopping = record.reason  # its end is the one that was asked for
             begun = await self._journal.begun_steps(record.run_id) if task.steps[1:] else []
             if begun and 0 < begun[-1].step < len(task.steps):
                 run.step, run.base = begun[-1].step, begun[-1].spool_start
@@ -313,7 +315,17 @@ class Runs:
             if record.state.is_final:
                 return "ended"
             return await stop_foreign(self._journal, self._runtime_of(record.host), record, name)
-        return await stop_live(run, name)
+        answer = await stop_live(run, name)
+        if answer == "sent" and name in ENDING:
+            # For whoever adopts it, and for the next who wants its end.
+            await self._stage.say(run, f"{STOPPING} ({name})")
+        return answer
+
+    def next_signal(self, record: RunRecord) -> str:
+        """Give the signal that ends a run: INT first, KILL when it was told to end before."""
+        run = self._live.get(record.run_id)
+        told = record.reason.startswith(STOPPING) or (run is not None and bool(run.stopping))
+        return "KILL" if told else "INT"
 
     async def caught_up(self, run: LiveRun) -> None:
         """Wait until it is known here what the host knows of a run at this moment.

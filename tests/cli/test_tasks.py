@@ -189,6 +189,22 @@ def test_a_stopped_run_is_cancelled_and_a_second_stop_says_that_it_has_ended(
     assert b"has ended already" in second.stderr
 
 
+def test_a_run_that_does_not_heed_the_first_stop_is_killed_by_the_second(farm: SSHFarm) -> None:
+    farm.add("gpu01")
+    command = "trap '' INT; echo deaf; exec sleep 60"
+    lazytui(farm, "run", "--detach", "-w", "gpu01", "--", command)
+    while b"deaf" not in lazytui(farm, "logs", "1").stdout:
+        pass  # INT must not come before the trap is set
+
+    first = lazytui(farm, "stop", "1")
+    second = lazytui(farm, "stop", "1")
+    (task,) = json.loads(lazytui(farm, "tasks", "--json").stdout)
+
+    assert first.stdout == b"gpu01: INT sent\n"
+    assert second.stdout == b"gpu01: KILL sent\n"
+    assert (task["state"], task["exit_status"]) == ("cancelled", 137)
+
+
 def test_a_signal_that_is_none_is_a_usage_error_and_ends_nothing(farm: SSHFarm) -> None:
     farm.add("gpu01")
     lazytui(farm, "run", "--detach", "-w", "gpu01", "--", "exec sleep 60")

@@ -294,6 +294,27 @@ async def test_an_engine_that_closes_lets_go_of_its_runs(farm: SSHFarm) -> None:
     assert output(run) == b"one\ntwo\n"
 
 
+async def test_a_run_that_was_told_to_stop_is_cancelled_whoever_sees_its_end(
+    farm: SSHFarm,
+) -> None:
+    farm.add("gpu01")
+    command = "trap 'sleep 0.5; exit 9' INT; echo up; while :; do sleep 0.05; done"
+    async with engine_on(farm) as engine:
+        run = await start(engine, "gpu01", command)
+        await grown(engine, run, 3)
+        first = engine.runs.next_signal(run.record)
+        await engine.stop_run(run.run_id, first)
+        second = engine.runs.next_signal(run.record)
+
+    async with engine_on(farm) as engine:
+        (adopted,) = await engine.adopt()
+        third = engine.runs.next_signal(adopted.record)
+        record = await ended(adopted)
+
+    assert (first, second, third) == ("INT", "KILL", "KILL")
+    assert (record.state, record.exit_status) == (RunState.CANCELLED, 9)
+
+
 # --- the host --------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lazytui.core.live_run import OutputStream, signal_words
 from lazytui.core.model import RunState
+from lazytui.core.run_stop import STOPPING
 from lazytui.core.steps.stage import NEVER_STARTED, StepEnd
 from lazytui.errors import AgentError, ConnectError, ConnectionLostError
 
@@ -101,7 +102,7 @@ class JobExecutor:
                 await self._stage.started(run, started)
             else:
                 await agent.request("job_follow", job=run.job_id, **follow)
-                if run.record.reason:
+                if run.record.reason and not run.record.reason.startswith(STOPPING):
                     await self._stage.update(run, reason="")
             run.settled.set()
             end = await stream.wait()

@@ -148,6 +148,8 @@ class Stage:
     async def update(self, run: LiveRun, **changes: Any) -> None:
         """Record a change, then show it: nobody sees an end that a crash could take back."""
         await self.journaled(lambda: self.journal.update_run(run.run_id, **changes))
+        if run.record.state.is_final and "state" not in changes:
+            return  # it has ended meanwhile, and keeps what was said of its end
         run.record = replace(run.record, **changes)
         self._on_change(run.record)
 
