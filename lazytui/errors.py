@@ -61,6 +61,10 @@ class ConnectionLostError(LazytuiError):
     """The connection to a host broke while something was asked of it."""
 
 
+class NoSessionError(ConnectionLostError):
+    """The host opens no more sessions on this connection (``MaxSessions`` of its sshd)."""
+
+
 class AgentError(LazytuiError):
     """The agent on a host answered a request with an error.
 

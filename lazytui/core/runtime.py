@@ -123,6 +123,14 @@ class Runtime:
         """What the ssh config says of it."""
         return self._connector.config.resolve(self.host)
 
+    async def connect_beside(self) -> Connection:
+        """Open one more connection, for a host that gives no more sessions on the first.
+
+        Raises:
+            ConnectError: it cannot be had.
+        """
+        return await self._connector.connect(self.host)
+
     def tags(self) -> Sequence[str]:
         """The tags the user gave it; there are none yet."""
         return ()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import asyncssh
 
-from lazytui.errors import ConnectionLostError
+from lazytui.errors import ConnectionLostError, NoSessionError
 
 if TYPE_CHECKING:
     from lazytui.ssh.dial import ProxyProcess
@@ -161,7 +161,8 @@ class Connection:
             events: told of everything that arrives, from now on.
 
         Raises:
-            ConnectionLostError: the connection is gone, or the host refused a session.
+            ConnectionLostError: the connection is gone.
+            NoSessionError: the host refused a session.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -181,7 +182,7 @@ class Connection:
                     self._acknowledge_now()
         except* asyncssh.ChannelOpenError as errors:
             text = "; ".join(str(error) for error in errors.exceptions)
-            raise ConnectionLostError(f"the host refused a session: {text}") from errors
+            raise NoSessionError(f"the host refused a session: {text}") from errors
         except* (asyncssh.Error, OSError) as errors:
             text = "; ".join(str(error) for error in errors.exceptions)
             raise ConnectionLostError(f"connection lost: {text}") from errors

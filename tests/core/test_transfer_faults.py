@@ -148,6 +148,23 @@ async def test_transfers_that_find_no_session_wait_for_their_turn(
     )
 
 
+async def test_a_host_with_one_session_only_gives_another_for_files_on_a_second_connection(
+    farm: SSHFarm, tmp_path: Path
+) -> None:
+    host = farm.add("gpu01", options=["MaxSessions 1"])
+    (tmp_path / "file").write_bytes(noise(MIB))
+
+    async with engine_on(farm) as engine:
+        (run,) = await engine.send(str(tmp_path / "file"), ["gpu01"])
+        record = await ended(run)
+        still = engine.runtime("gpu01").agent
+
+    assert record.state is RunState.SUCCEEDED, record.reason
+    assert (host.home / "file").read_bytes() == noise(MIB)
+    assert still is not None
+    assert host.connections() == 2
+
+
 # --- what changes or vanishes ----------------------------------------------------------------
 
 

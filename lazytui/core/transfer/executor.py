@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import posixpath
 import time
@@ -17,7 +18,7 @@ from lazytui.core.transfer.line import Line
 from lazytui.core.transfer.outgoing import Outgoings
 from lazytui.core.transfer.progress import Meter, Progress, Transfers
 from lazytui.core.transfer.send import Sending
-from lazytui.errors import ConnectError, ConnectionLostError, TransferError
+from lazytui.errors import ConnectError, ConnectionLostError, NoSessionError, TransferError
 from lazytui.remote.records import record
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from lazytui.core.live_run import LiveRun
     from lazytui.core.steps.stage import Stage
     from lazytui.core.transfer.report import Report
+    from lazytui.ssh.connection import Connection
 
 TRIES = 5  # in a row that end without the connection being lost
+SESSION_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 PAUSE_S = 0.5  # after the first of them, longer after each
 WAITING = "connection lost; goes on when the host is back"
 
@@ -92,7 +95,8 @@ class TransferExecutor:
         if connection is None or agent.lost.is_set():
             raise ConnectionLostError("connection lost")
         run.sent = True
-        async with run.runtime.spare_sessions, Line(connection, run.runtime.python) as line:
+        async with run.runtime.spare_sessions, contextlib.AsyncExitStack() as stack:
+            line = await _line(run, connection, stack)
             if not run.confirmed:
                 await self._stage.started(run, time.time())
             elif run.record.reason:
@@ -126,6 +130,24 @@ class TransferExecutor:
         path, reason = report.failed[0]
         more = f" (and {len(report.failed) - 1} more)" if report.failed[1:] else ""
         return StepEnd(RunState.FAILED, None, run.in_step(f"{path}: {reason}{more}"))
+
+
+async def _line(run: LiveRun, connection: Connection, stack: contextlib.AsyncExitStack) -> Line:
+    """Open a channel for files; on a connection of its own where this one has no session left.
+
+    sshd gives a session free only when its process has ended, a moment after its channel: one
+    that is refused is asked for again before that.
+    """
+    for pause_s in SESSION_PAUSES_S:
+        with contextlib.suppress(NoSessionError):
+            return await stack.enter_async_context(Line(connection, run.runtime.python))
+        await asyncio.sleep(pause_s)
+    try:
+        another = await run.runtime.connect_beside()
+    except ConnectError as error:
+        raise ConnectionLostError(f"no session for files: {error.reason}") from error
+    stack.push_async_callback(another.close)
+    return await stack.enter_async_context(Line(another, run.runtime.python))
 
 
 async def _get(run: LiveRun, spec: GetSpec, line: Line, meter: Meter) -> Report:
