@@ -6,6 +6,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -455,6 +456,45 @@ async def test_the_time_of_a_run_goes_on_when_its_engine_has_ended(farm: SSHFarm
 
     assert (record.state, record.exit_status) == (RunState.FAILED, 130)
     assert record.reason == "timed out after 1 s"
+
+
+@pytest.mark.parametrize("jump_s", [-86_400, 86_400], ids=["a day back", "a day on"])
+async def test_a_clock_that_jumps_ends_no_run_and_makes_no_time_negative(
+    farm: SSHFarm, monkeypatch: pytest.MonkeyPatch, jump_s: float
+) -> None:
+    host = farm.add("gpu01")
+    now = time.time
+    async with engine_on(farm) as engine:
+        command = CommandSpec("echo up; while [ ! -e go ]; do sleep 0.02; done")
+        (run,) = await engine.start_runs(command, ["gpu01"], plan=Plan(timeout_s=60.0))
+        await grown(engine, run, 3)
+        monkeypatch.setattr(time, "time", lambda: now() + jump_s)
+        (host.home / "go").touch()
+        record = await ended(run)
+
+    assert record.state is RunState.SUCCEEDED
+    assert record.seconds is not None
+    assert record.seconds >= 0
+
+
+async def test_a_clock_that_was_set_back_gives_a_run_no_more_time(
+    farm: SSHFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    farm.add("gpu01")
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 86_400)
+    async with engine_on(farm) as engine:
+        command = CommandSpec("echo up; exec sleep 60")
+        (run,) = await engine.start_runs(command, ["gpu01"], plan=Plan(timeout_s=0.5))
+        await grown(engine, run, 3)
+    monkeypatch.setattr(time, "time", now)
+
+    async with engine_on(farm) as engine:
+        for adopted in await engine.adopt():
+            await ended(adopted)
+        record = await engine.journal.record(run.run_id)
+
+    assert record.reason == "timed out after 0.5 s"
 
 
 async def test_a_run_that_was_signalled_by_a_dead_engine_is_still_called_timed_out(
