@@ -17,7 +17,7 @@ import pytest
 from lazytui.core.model import RunState
 from lazytui.core.plan import Plan
 from lazytui.core.task import RuntimeTask
-from tests.core.test_functions import returned
+from tests.core.test_functions import returned, waits
 from tests.core.test_functions import start as call
 from tests.core.test_transfer_faults import agent_of
 from tests.disks import fill, small_disk
@@ -138,15 +138,6 @@ async def test_a_function_whose_agent_is_killed_is_called_once_and_its_return_ar
     farm: SSHFarm,
 ) -> None:
     host = farm.add("node01")
-
-    def waits() -> str:
-        with open("calls", "a") as calls:
-            calls.write("x")
-        print("waiting", flush=True)
-        while not os.path.exists("go"):
-            time.sleep(0.02)
-        return "done"
-
     async with engine_on(farm) as engine:
         run = await call(engine, waits)
         await grown(engine, run, 8)
@@ -156,7 +147,7 @@ async def test_a_function_whose_agent_is_killed_is_called_once_and_its_return_ar
         assert await returned(run) == ["done"]
 
     assert (host.home / "calls").read_text() == "x"
-    assert output(run) == b"waiting\n"
+    assert output(run) == b"waiting\nwent on\n"
 
 
 async def test_a_return_for_which_there_is_no_room_here_is_waited_for(farm: SSHFarm) -> None:

@@ -147,18 +147,19 @@ async def test_returns_of_any_size_arrive_whole(farm: SSHFarm, size: int) -> Non
         assert await returned(run) == [data[::-1]]
 
 
+def waits() -> str:
+    """Count the call, and wait for a file."""
+    with open("calls", "a") as calls:
+        calls.write("x")
+    print("waiting", flush=True)
+    while not os.path.exists("go"):
+        time.sleep(0.02)
+    print("went on")
+    return "done"
+
+
 async def test_a_function_outlives_connection_and_engine_and_is_called_once(farm: SSHFarm) -> None:
     host = farm.add("node01")
-
-    def waits() -> str:
-        with open("calls", "a") as calls:
-            calls.write("x")
-        print("waiting", flush=True)
-        while not os.path.exists("go"):
-            time.sleep(0.02)
-        print("went on")
-        return "done"
-
     async with engine_on(farm, watching=True) as engine:
         left = await start(engine, waits)
         await grown(engine, left, 8)

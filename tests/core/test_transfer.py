@@ -239,16 +239,17 @@ async def test_a_full_disk_is_known_before_the_first_byte(farm: SSHFarm, tmp_pat
     assert left == []
 
 
+@pytest.mark.parametrize("way", ["send", "get"])
 async def test_a_disk_that_fills_up_meanwhile_leaves_nothing_behind(
-    farm: SSHFarm, tmp_path: Path
+    way: str, farm: SSHFarm, tmp_path: Path
 ) -> None:
-    farm.add("gpu01")
-    file = tmp_path / "sparse"
+    host = farm.add("gpu01")
+    file = (tmp_path if way == "send" else host.home) / "sparse"
     with file.open("wb") as stream:
         stream.truncate(200_000_000)
     with small_disk(tmp_path / "disk", "256m") as disk:
         async with engine_on(farm) as engine:
-            (run,) = await engine.send(str(file), ["gpu01"], f"{disk}/")
+            (run,) = await getattr(engine, way)(str(file), ["gpu01"], f"{disk}/")
             with engine.events.subscribe() as events:
                 while not leftovers(disk):
                     await events.drain()

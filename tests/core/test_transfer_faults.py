@@ -16,7 +16,6 @@ import pytest
 from lazytui.core.model import RunState
 from lazytui.core.transfer import fetch
 from tests.core.test_transfer import get, leftovers, noise, text
-from tests.disks import fill, small_disk
 from tests.engines import QUICK, ended, engine_on, lazytui_started
 from tests.evil_mover import LIES, evil_python
 
@@ -218,26 +217,6 @@ async def test_a_folder_that_vanishes_while_it_is_sent_leaves_no_half_files(
     assert "b: No such file or directory" in text(record)
     there = [path for path in host.home.rglob("*") if path.is_file() and path.suffix != ".part"]
     assert all(path.read_bytes() == noise(BIG) for path in there if path.parent.name == "tree")
-
-
-async def test_a_disk_of_the_manager_that_fills_up_meanwhile_keeps_nothing_half(
-    farm: SSHFarm, tmp_path: Path
-) -> None:
-    host = farm.add("gpu01")
-    with (host.home / "sparse").open("wb") as stream:
-        stream.truncate(200_000_000)
-
-    with small_disk(tmp_path / "disk", "256m") as disk:
-        async with engine_on(farm) as engine:
-            (run,) = await engine.get("sparse", ["gpu01"], f"{disk}/")
-            await begun(engine, disk, 0)
-            fill(disk)
-            record = await ended(run)
-        left = [path.name for path in disk.iterdir()]
-
-    assert record.state is RunState.FAILED
-    assert record.reason == f"no space at {disk}/sparse"
-    assert left == ["ballast"]
 
 
 # --- who lies --------------------------------------------------------------------------------
