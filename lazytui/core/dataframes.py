@@ -8,6 +8,7 @@ object is filled once, and only those that pandas itself fills.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from lazytui.core.arrays import OddPickleError
@@ -28,14 +29,17 @@ _CALLED = frozenset(
 _OFFSETS = "pandas._libs.tslibs.offsets"
 
 
-def find(module: str, name: str) -> Callable[..., Any] | None:
-    """Give what stands for a function of pandas in a pickle; None where that is itself."""
+def find(module: str, name: str, found: Any) -> Any:
+    """Give what a name of a pickle stands for: what was found, or what is called in its place."""
+    if not module.startswith("pandas."):
+        return found
+    if name.startswith("_new_"):
+        return functools.partial(_index, found)
     standing: dict[str, Callable[..., Any]] = {
         "BlockManager": _manager,
-        "_new_Index": _index,
         "__pyx_unpickle_NDArrayBacked": _backed,
     }
-    return standing.get(name) if module.startswith("pandas.") else None
+    return standing.get(name, found)
 
 
 def check_call(function: Any) -> None:
@@ -97,19 +101,20 @@ def _check_rows(blocks: Any, count: int, dimensions: int) -> None:
 
     if not all(isinstance(block, Block) and block.ndim == dimensions for block in blocks):
         raise OddPickleError("a frame that is not made of blocks")
+    if any(block.shape[0] != len(block.mgr_locs) for block in blocks if dimensions > 1):
+        raise OddPickleError("a frame whose blocks are not as high as said")
     rows = [int(row) for block in blocks for row in block.mgr_locs.as_array]
     whole = range(count) if dimensions > 1 else rows
     if sorted(rows) != list(whole) or any(not 0 <= row < max(1, count) for row in rows):
         raise OddPickleError("a frame with rows that do not exist")
 
 
-def _index(kind: Any, state: Any) -> Any:
+def _index(make: Callable[..., Any], kind: Any, state: Any) -> Any:
     from pandas import Index
-    from pandas.core.indexes.base import _new_Index
 
     if not (isinstance(kind, type) and issubclass(kind, Index)) or "verify_integrity" in state:
         raise OddPickleError("an index of no kind")
-    return _new_Index(kind, state)
+    return make(kind, state)
 
 
 def _backed(kind: Any, checksum: Any, state: Any) -> Any:

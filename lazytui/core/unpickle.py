@@ -202,11 +202,24 @@ class _Watchful(_PYTHON_UNPICKLER):  # type: ignore[misc]
         if module.startswith("numpy"):
             self._arrays = self._arrays or Arrays()
             return self._arrays.find(module, name)
-        return dataframes.find(module, name) or found
+        return dataframes.find(module, name, found)
 
     def _reduce(self) -> None:
         dataframes.check_call(self.stack[-2])
         _PYTHON_UNPICKLER.load_reduce(self)
+
+    def _new(self) -> None:
+        if self.stack[-1]:
+            dataframes.check_call(self.stack[-2])
+        _PYTHON_UNPICKLER.load_newobj(self)
+
+    def _new_with_names(self) -> None:
+        dataframes.check_call(self.stack[-3])
+        _PYTHON_UNPICKLER.load_newobj_ex(self)
+
+    def _instantiate(self, kind: Any, args: Any) -> None:
+        dataframes.check_call(kind)
+        super()._instantiate(kind, args)
 
     def _build(self) -> None:
         target = self.stack[-2]
@@ -246,6 +259,8 @@ class _Watchful(_PYTHON_UNPICKLER):  # type: ignore[misc]
     dispatch = {  # noqa: RUF012
         **_PYTHON_UNPICKLER.dispatch,
         pickle.REDUCE[0]: _reduce,
+        pickle.NEWOBJ[0]: _new,
+        pickle.NEWOBJ_EX[0]: _new_with_names,
         pickle.BUILD[0]: _build,
         pickle.SETITEM[0]: _set_item,
         pickle.SETITEMS[0]: _set_items,

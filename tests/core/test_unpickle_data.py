@@ -280,13 +280,10 @@ def test_a_frame_with_something_else_in_it_is_refused_by_its_name() -> None:
         read(frame)
 
 
-def block(row: object) -> Made:
-    return Made(pd._libs.internals._unpickle_block, (np.ones((1, 2)), row, 2))
-
-
-def frame_at(row: object) -> Made:
+def frame_at(row: object, height: int = 1) -> Made:
     manager = TABLE[["i"]]._mgr.__reduce__()[0]
-    return Made(manager, ((block(row),), [pd.Index(["i"]), pd.RangeIndex(2)]))
+    block = Made(pd._libs.internals._unpickle_block, (np.ones((height, 2)), row, 2))
+    return Made(manager, ((block,), [pd.Index(["i"]), pd.RangeIndex(2)]))
 
 
 def categories(code: int) -> pd.Categorical:
@@ -300,6 +297,8 @@ def categories(code: int) -> pd.Categorical:
         frame_at(slice(10**7, 10**7 + 1)),
         frame_at(np.array([10**9])),
         frame_at(np.array([-5])),
+        frame_at(slice(0, 1), 0),
+        frame_at(slice(0, 1), 5),
         categories(100),
         categories(-2),
         Made(pd.DataFrame, ({"a": [1]},)),
@@ -316,6 +315,23 @@ def categories(code: int) -> pd.Categorical:
 def test_what_pandas_would_believe_is_refused(value: object) -> None:
     with pytest.raises(UntrustedReturnError):
         read(value)
+
+
+LEVELS = ([["a"], ["b"]], [[100], [100]], None, None, None, None, False, None, False)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x04cpandas\nMultiIndex\n" + pickle.dumps(LEVELS, 2)[2:-1] + operation + b"."
+        for operation in (pickle.REDUCE, pickle.NEWOBJ, b"}" + pickle.NEWOBJ_EX)
+    ]
+    + [b"(cpandas\nMultiIndex\n]]]NNNN\x89N\x89o.", b"(]]]NNNN\x89N\x89ipandas\nMultiIndex\n."],
+    ids=["called", "made", "made with names", "made as of old", "made as of older"],
+)
+def test_no_way_of_a_pickle_leads_around_the_checks_of_an_index(data: bytes) -> None:
+    with pytest.raises(UntrustedReturnError, match="a MultiIndex that is called"):
+        unpickle.read(data, host="gpu01")
 
 
 # --- over a host -----------------------------------------------------------------------------
