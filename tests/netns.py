@@ -77,7 +77,10 @@ class NetnsLab:
         self.close()
 
     def add(self, name: str, **options: Any) -> SSHHost:
-        """Start a host in a namespace of its own; ``options`` are those of ``farm.add``."""
+        """Start a host in a namespace of its own; ``options`` are those of ``farm.add``.
+
+        A ``prefix`` among them runs inside the namespace.
+        """
         number = len(self._namespaces) + 1
         namespace = f"{self._token}-{number}"
         _ip("netns", "add", namespace)
@@ -89,10 +92,18 @@ class NetnsLab:
         _ip("-n", namespace, "address", "add", f"{address}/24", "dev", inside)
         _ip("-n", namespace, "link", "set", inside, "up")
         _ip("-n", namespace, "link", "set", "lo", "up")
-        prefix = ["ip", "netns", "exec", namespace]
+        prefix = [*self.inside(number), *options.pop("prefix", ())]
         host = self._farm.add(name, address=address, prefix=prefix, **options)
         self._hosts[name] = (host, number)
         return host
+
+    def inside(self, number: int) -> list[str]:
+        """Give the words in front of a command that shall run in a host's namespace.
+
+        Args:
+            number: 1 for the host that was added first.
+        """
+        return ["ip", "netns", "exec", f"{self._token}-{number}"]
 
     def cut(self, name: str) -> None:
         """Take the host's link down: packets vanish both ways, nobody is told."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import asyncssh
 
 from lazytui.errors import ConnectionLostError, NoSessionError
+from lazytui.ssh.tuning import tune
 
 if TYPE_CHECKING:
     from lazytui.ssh.dial import ProxyProcess
@@ -124,6 +125,7 @@ class Connection:
         self._proxy = proxy
         self._opened_before = False
         self.route = route
+        tune(connection)
 
     @property
     def asyncssh_connection(self) -> asyncssh.SSHClientConnection:

@@ -20,7 +20,6 @@ from lazytui.ssh.hostkeys import HostKeyJudge
 from lazytui.ssh.limiter import StartLimiter
 from lazytui.ssh.proof import Proof
 from lazytui.ssh.secrets import Secrets
-from lazytui.ssh.tuning import tune
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
@@ -388,7 +387,6 @@ class Connector:
                 sock.close()
             raise
         route = (*(bastion.route if bastion else ()), options.alias)
-        tune(connection)
         return Connection(connection, route, proxy)
 
     def _login_options(self, options: HostOptions, trust: Trust) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
+from lazytui.ssh.fast_lane import Sender
 from lazytui.ssh.traffic import TargetRefusedError
 
 if TYPE_CHECKING:
@@ -93,10 +94,7 @@ class _End:
     # -- what the other end asks
 
     def write(self, data: bytes) -> None:
-        if not self.is_lost:
-            # A channel that is closing says so by an error; its loss is told soon.
-            with contextlib.suppress(OSError):
-                self.transport.write(data)
+        raise NotImplementedError
 
     def write_eof(self) -> None:
         if not self.is_lost and not self.transport.is_closing():
@@ -159,6 +157,16 @@ class SocketEnd(_End, asyncio.Protocol):
 
 class ChannelEnd(_End, asyncssh.SSHTCPSession[bytes]):
     """An end that is a channel of a connection."""
+
+    def connection_made(self, transport: Any) -> None:
+        self._sender = Sender(transport)
+        super().connection_made(transport)
+
+    def write(self, data: bytes) -> None:
+        if not self.is_lost:
+            # A channel that is closing says so by an error; its loss is told soon.
+            with contextlib.suppress(OSError):
+                self._sender.write(data)
 
 
 class Stream:

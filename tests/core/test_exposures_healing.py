@@ -15,6 +15,7 @@ import pytest
 from lazytui.core import exposure_live
 from lazytui.core.exposure_model import Direction, ExposureSpec, ExposureState, Service
 from lazytui.core.model import HostState
+from lazytui.errors import ExposureError
 from lazytui.ssh import forward
 from tests.core.exposing import (
     from_runtime,
@@ -196,8 +197,8 @@ async def test_a_link_that_is_down_for_long_is_healed_on_the_same_ports(netns: N
     farm = netns._farm
     netns.add("gpu01")
     netns.add("gpu02")
-    inside = ["ip", "netns", "exec", f"{netns._token}-1"]
-    inside2 = ["ip", "netns", "exec", f"{netns._token}-2"]
+    inside = netns.inside(1)
+    inside2 = netns.inside(2)
 
     async with (
         engine_on(farm, settings=ALERT) as engine,
@@ -229,7 +230,7 @@ async def test_a_link_that_is_down_for_long_is_healed_on_the_same_ports(netns: N
 async def test_a_link_that_is_down_for_a_moment_breaks_nothing(netns: NetnsLab) -> None:
     farm = netns._farm
     netns.add("gpu01")
-    inside = ["ip", "netns", "exec", f"{netns._token}-1"]
+    inside = netns.inside(1)
 
     async with engine_on(farm) as engine, shouting_program(7001, "db", prefix=inside):
         exposure = await engine.exposures.add(from_runtime("gpu01", 7001, free_port()))
@@ -289,14 +290,28 @@ async def test_a_port_taken_on_the_manager_at_the_next_start_is_waited_for(farm:
     assert answer == b"MINE<end>"
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may listen below 1024")
-async def test_a_port_below_1024_says_what_is_wrong_with_it(farm: SSHFarm) -> None:
-    farm.add("gpu01")
+@pytest.mark.netns
+async def test_a_port_below_1024_says_what_is_wrong_with_it(netns: NetnsLab) -> None:
+    farm = netns._farm
+    # Root without the right to it, in a namespace where nothing has lowered the limit.
+    without_right = ["setpriv", "--bounding-set", "-net_bind_service"]
+    netns.add("gpu01", prefix=without_right)
 
     async with engine_on(farm) as engine:
-        for spec in (from_runtime("gpu01", 80, 80), to_runtimes(80, 81, "gpu01")):
-            with pytest.raises(Exception, match="below 1024"):
-                await engine.exposures.add(spec)
+        with pytest.raises(ExposureError, match="port 81 is below 1024, which only root") as there:
+            await engine.exposures.add(to_runtimes(8080, 81, "gpu01"))
+    on_manager = await asyncio.create_subprocess_exec(
+        *netns.inside(1),
+        *without_right,
+        *(sys.executable, "-m", "lazytui", "expose", "80", "--from", "gpu01", "--foreground"),
+        env=environment(farm),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await on_manager.communicate()
+
+    assert there.value.host == "gpu01"
+    assert on_manager.returncode == 1
+    assert b"port 80 is below 1024, which only root may use: choose a higher one" in said
 
 
 # --- targets ---------------------------------------------------------------------------------
