@@ -31,16 +31,16 @@ MAC = 16  # bytes of a GCM tag
 BLOCK = 16  # packets are padded to a multiple of it (RFC 5647, 7.2)
 HEAD = 10  # in front of the data: length of the padding, type, channel, length of the data
 
-OF_CONNECTION = (
+OF_CONNECTION = frozenset(
     "_auth_complete _channels _compressor _decompressor _force_close _inpbuf _kex_complete"
     " _max_recv_pktlen _recv_data _recv_encryption _recv_handler _recv_pkthdr _recv_seq"
     " _rekey_bytes _rekey_bytes_sent _rekey_seconds _rekey_time _reset_keepalive_timer _send"
-    " _send_disconnect _send_encryption _send_seq _transport internal_error"
-).split()
-OF_CHANNEL = (
+    " _send_disconnect _send_encryption _send_seq _transport internal_error".split()  # noqa: SIM905
+)
+OF_CHANNEL = frozenset(
     "_accept_data _conn _encoding _recv_state _recv_window _send_buf _send_chan _send_pktsize"
-    " _send_state _send_window"
-).split()
+    " _send_state _send_window".split()  # noqa: SIM905
+)
 
 
 def open_for(connection: asyncssh.SSHClientConnection) -> bool:
@@ -94,10 +94,11 @@ def _receiver(connection: Any) -> Callable[..., None]:
         if not connection._transport:
             return  # closed by what it got
         connection._inpbuf = data
+        if len(data) < 4:
+            return
+        length = int.from_bytes(data[:4], "big")
         # A whole packet that is not ours, or what nobody could take: asyncssh says what it is.
-        if len(data) >= 4 and len(data) >= 4 + int.from_bytes(data[:4], "big") + MAC:
-            connection._recv_data()
-        elif len(data) >= 4 and int.from_bytes(data[:4], "big") > connection._max_recv_pktlen:
+        if len(data) >= 4 + length + MAC or length > connection._max_recv_pktlen:
             connection._recv_data()
 
     return data_received
@@ -172,7 +173,7 @@ class Sender:
         """Send as much as may take the fast lane now; gives how many bytes that is."""
         channel = self._channel
         connection = channel._conn
-        size = min(len(data), channel._send_window)
+        size: int = min(len(data), channel._send_window)
         if (
             size == 0
             or connection is None
