@@ -31,16 +31,23 @@ MAC = 16  # bytes of a GCM tag
 BLOCK = 16  # packets are padded to a multiple of it (RFC 5647, 7.2)
 HEAD = 10  # in front of the data: length of the padding, type, channel, length of the data
 
+# fmt: off
 OF_CONNECTION = frozenset(
-    "_auth_complete _channels _compressor _decompressor _force_close _inpbuf _kex_complete"
-    " _max_recv_pktlen _recv_data _recv_encryption _recv_handler _recv_pkthdr _recv_seq"
-    " _rekey_bytes _rekey_bytes_sent _rekey_seconds _rekey_time _reset_keepalive_timer _send"
-    " _send_disconnect _send_encryption _send_seq _transport internal_error".split()  # noqa: SIM905
+    (
+        "_auth_complete", "_channels", "_compressor", "_decompressor", "_force_close", "_inpbuf",
+        "_kex_complete", "_max_recv_pktlen", "_recv_data", "_recv_encryption", "_recv_handler",
+        "_recv_pkthdr", "_recv_seq", "_rekey_bytes", "_rekey_bytes_sent", "_rekey_seconds",
+        "_rekey_time", "_reset_keepalive_timer", "_send", "_send_disconnect", "_send_encryption",
+        "_send_seq", "_transport", "internal_error",
+    )
 )
 OF_CHANNEL = frozenset(
-    "_accept_data _conn _encoding _recv_state _recv_window _send_buf _send_chan _send_pktsize"
-    " _send_state _send_window".split()  # noqa: SIM905
+    (
+        "_accept_data", "_conn", "_encoding", "_recv_state", "_recv_window", "_send_buf",
+        "_send_chan", "_send_pktsize", "_send_state", "_send_window",
+    )
 )
+# fmt: on
 
 
 def open_for(connection: asyncssh.SSHClientConnection) -> bool:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from measure import ROOT, interleave, with_path
+from ports_peers import has_paramiko, paramiko, ssh
 
 from tests.netns import NetnsLab, missing_netns
 from tests.services import free_port
@@ -166,25 +167,6 @@ def service() -> Iterator[int]:
         process.wait()
 
 
-@contextlib.contextmanager
-def ssh(farm: SSHFarm, host: str, *words: str, port: int) -> Iterator[None]:
-    """The real ssh with a forward; ready when the port listens."""
-    process = subprocess.Popen(
-        ["ssh", "-F", str(farm.config), "-N", "-o", "ExitOnForwardFailure=yes", *words, host],
-        env=farm.env(),
-    )
-    try:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.02)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on, all different, below those that clients get."""
     found: list[int] = []
@@ -307,8 +289,16 @@ def bulk(farm: SSHFarm, wanted: set[str]) -> None:
         far = {"lazytui": remote, "ssh -R": back}
         if "bulk" in wanted:
             reach = {"ssh -L": 0.95, "ssh -L gcm": 0.7}
-            compare("manager <- runtime, one stream", local, get, reach, size=BULK)
-            compare("manager -> runtime, one stream", local, put, reach, size=BULK)
+            peers = dict(local)
+            if has_paramiko():
+                for name, piece in (("paramiko", 1024), ("paramiko, 32 KiB", 32768)):
+                    near = peers[name] = free_port()
+                    stack.enter_context(paramiko(farm, "host1", near=near, far=there, piece=piece))
+                reach["paramiko"] = 6.0
+            else:
+                print("\nparamiko: not installed (pip install paramiko)")
+            compare("manager <- runtime, one stream", peers, get, reach, size=BULK)
+            compare("manager -> runtime, one stream", peers, put, reach, size=BULK)
             compare("1-byte round trip, p50", local, ping, {"ssh -L": 1.6})
             compare("remote listener, from the manager", far, get, {"ssh -R": 1.0}, size=BULK)
             compare("remote listener, to the manager", far, put, {"ssh -R": 1.0}, size=BULK)
