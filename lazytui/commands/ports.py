@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazytui.commands import common
 from lazytui.core.exposure_model import LOOPBACK, Direction, ExposureSpec, ExposureState
-from lazytui.core.exposures import title
+from lazytui.core.exposure_title import title
 from lazytui.core.port_text import read_choices, read_services
 from lazytui.errors import ConnectError, ExposureError, UsageError
 from lazytui.text import sanitize, size_text

@@ -120,6 +120,7 @@ class ExposureRow:
         bytes_out: from the service.
         dropped_at: when it broke last, in epoch seconds; None if it never did.
         dropped_why: the reason of that.
+        on_since: when it came up last, in epoch seconds; None while it is not on.
     """
 
     host: str
@@ -137,6 +138,7 @@ class ExposureRow:
     bytes_out: int = 0
     dropped_at: float | None = None
     dropped_why: str = ""
+    on_since: float | None = None
 
     def next_retry_s(self) -> float | None:
         """Seconds until it is tried again, or None when nothing is planned."""

@@ -65,6 +65,7 @@ class Row:
         self._parts = {"listener": CONNECTING, "way": ON}
         self._refusal = ""
         self._dropped: tuple[float | None, str] = (None, "")
+        self._on_since: float | None = None
 
     @property
     def state(self) -> ExposureState:
@@ -102,6 +103,7 @@ class Row:
             bytes_out=traffic.bytes_out,
             dropped_at=self._dropped[0],
             dropped_why=self._dropped[1],
+            on_since=self._on_since,
         )
 
     def _worst(self) -> Condition:
@@ -116,8 +118,10 @@ class Row:
         worst = self._worst()
         if worst.state is ExposureState.ON:
             self._refusal = ""  # of another time
+            self._on_since = time.time()
         elif was_on:
             self._dropped = (time.time(), worst.reason)
+            self._on_since = None
         self._on_state()
 
     def _outcome(self, reason: str) -> None:

@@ -62,6 +62,15 @@ class ExposureStore:
         """Note whether it is taken up at the next start."""
         await self._set(number, "auto", int(auto))
 
+    async def set_spec(self, number: int, spec: ExposureSpec) -> None:
+        """Keep another definition under the same number."""
+        await self._journal.change(
+            lambda db: db.connection.execute(
+                "UPDATE exposures SET spec = ?, auto = ? WHERE exposure_id = ?",
+                (_to_json(spec), int(spec.auto), number),
+            )
+        )
+
     async def release(self, number: int) -> None:
         """Note that nobody holds it any more."""
         await self._set(number, "owner", "")

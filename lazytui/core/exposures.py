@@ -12,10 +12,11 @@ from lazytui.core.audit import Deed
 from lazytui.core.events import ExposureChanged, GroupsChanged, RuntimeChanged
 from lazytui.core.exposure_check import check, check_port, listening_hosts
 from lazytui.core.exposure_live import LiveExposure
-from lazytui.core.exposure_model import Direction, Exposure, ExposureState
+from lazytui.core.exposure_model import Exposure, ExposureState
 from lazytui.core.exposure_ports import free_ports, suggestions
 from lazytui.core.exposure_store import ExposureRecord, ExposureStore
 from lazytui.core.exposure_test import test_exposure
+from lazytui.core.exposure_title import title
 from lazytui.core.owner import owner_alive
 from lazytui.errors import (
     JournalError,
@@ -159,11 +160,7 @@ class Exposures:
             ExposureError: a host cannot be reached, or does not allow it; nothing is left.
         """
         check(spec, self._manager.knows)
-        hosts = listening_hosts(spec, await self._members(spec))
-        if choices is None:
-            live = await self._up(spec, hosts)
-        else:
-            live = await self._up_somewhere(spec, hosts, choices)
+        live = await self._up_for(spec, choices)
         try:
             number = await self._store.add(live.spec, self._owner)
         except BaseException:
@@ -173,6 +170,43 @@ class Exposures:
         await self._hold(live)
         await self._deeds.note(Deed.EXPOSED, title(live.spec), self._shown(number).hosts)
         return self._shown(number)
+
+    async def change(
+        self, number: int, spec: ExposureSpec, choices: Sequence[int] | None = None
+    ) -> Exposure:
+        """Replace the definition of an exposure.
+
+        One that is up is set up anew where its way changes, with a short gap; if that cannot be
+        done, it goes on as it was. One that is off stays off.
+
+        Args:
+            number: which one.
+            spec: the definition; its id does not matter.
+            choices: see :meth:`add`; one that is off takes the first.
+
+        Raises:
+            UsageError: there is none of that number, or another process holds it.
+            ValueError, PortInUseError, NoPortsLeftError, ExposureError: see :meth:`add`.
+        """
+        if self.get(number).holder:
+            raise UsageError(f"exposure {number} is held by another process: change it there")
+        spec = replace(spec, id=number)
+        check(spec, self._manager.knows)
+        async with self._changing:
+            live = self._live.get(number)
+            if live is None:
+                if choices is not None:
+                    spec = spec.with_ports(tuple(choices[: len(spec.services)]))
+                await self._store.set_spec(number, spec)
+            elif choices is None and spec == replace(live.spec, name=spec.name, auto=spec.auto):
+                await self._store.set_spec(number, spec)
+                live.spec = spec
+            else:
+                await self._replace(live, spec, choices)
+            await self.load()
+        self._events.publish(ExposureChanged(number))
+        await self._deeds.note(Deed.EXPOSED, title(self.get(number).spec), self.get(number).hosts)
+        return self.get(number)
 
     async def remove(self, number: int) -> None:
         """End an exposure and forget it.
@@ -210,6 +244,19 @@ class Exposures:
                 raise
             await self._hold(live)
         return self._shown(number)
+
+    async def restart(self, number: int) -> None:
+        """Try an exposure that is up again from the beginning; what cannot be is tried again.
+
+        Raises:
+            UsageError: this process does not hold it.
+        """
+        self._known(number)
+        async with self._changing:
+            if number not in self._live:
+                raise UsageError(f"exposure {number} is not up here")
+            await self._drop(number)
+            await self._restore(number)
 
     async def stop(self, number: int) -> None:
         """Take an exposure down and keep its definition.
@@ -299,6 +346,31 @@ class Exposures:
             return {}
         await self._groups.load()
         return self._groups.members()
+
+    async def _up_for(self, spec: ExposureSpec, choices: Sequence[int] | None) -> LiveExposure:
+        hosts = listening_hosts(spec, await self._members(spec))
+        if choices is None:
+            return await self._up(spec, hosts)
+        return await self._up_somewhere(spec, hosts, choices)
+
+    async def _replace(
+        self, old: LiveExposure, spec: ExposureSpec, choices: Sequence[int] | None
+    ) -> None:
+        """Set up another definition in the place of one that is up, or have that again."""
+        number = old.spec.id
+        listening_hosts(spec, await self._members(spec))  # it can be meant
+        await self._drop(number)  # the new one may want its ports
+        try:
+            live = await self._up_for(spec, choices)
+            try:
+                await self._store.set_spec(number, live.spec)
+            except BaseException:
+                await live.close()
+                raise
+        except BaseException:
+            await self._restore(number)
+            raise
+        await self._hold(live)
 
     async def _up(
         self, spec: ExposureSpec, hosts: Sequence[str], record: ExposureRecord | None = None
@@ -455,22 +527,3 @@ async def _guarded(work: Coroutine[Any, Any, None], name: str) -> None:
         log.warning("%s: %s", name, error)
     except Exception:
         log.exception("%s", name)
-
-
-def title(spec: ExposureSpec) -> str:
-    """Say in a few words what an exposure is: ``8888 of gpu01 -> manager``."""
-    ports = ", ".join(
-        str(each.port) if each.service in (0, each.port) else f"{each.service} as {each.port}"
-        for each in spec.services[:3]
-    )
-    more = f" and {len(spec.services) - 3} more" if len(spec.services) > 3 else ""
-    where = f"@{spec.group}" if spec.group else f"{len(spec.targets)} hosts"
-    if not spec.group and len(spec.targets) == 1:
-        where = spec.targets[0]
-    words = {
-        Direction.TO_RUNTIMES: f"{ports}{more} of the manager -> {where}",
-        Direction.FROM_RUNTIME: f"{ports}{more} of {spec.source} -> the manager",
-        Direction.TO_GROUP: f"{ports}{more} of {spec.source} -> {where}",
-        Direction.SOCKS: f"SOCKS proxy {ports} through {spec.source}",
-    }
-    return f"{spec.name}: {words[spec.direction]}" if spec.name else words[spec.direction]
