@@ -46,7 +46,7 @@ _WORST_FIRST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Service:
     """One port that is made reachable.
 

@@ -191,8 +191,16 @@ class ExposuresView(Protocol):
     async def add(self, spec: ExposureSpec, choices: Sequence[int] | None = None) -> Exposure:
         """Set one up everywhere it shall be, or nowhere."""
 
+    async def change(
+        self, number: int, spec: ExposureSpec, choices: Sequence[int] | None = None
+    ) -> Exposure:
+        """Replace the definition of one; it stays as it was where that cannot be done."""
+
     async def remove(self, number: int) -> object:
         """End one and forget it."""
+
+    async def restart(self, number: int) -> object:
+        """Try one that is up again from the beginning."""
 
     async def start(self, number: int) -> object:
         """Take one up that is off."""

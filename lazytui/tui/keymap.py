@@ -150,19 +150,25 @@ KEYMAP: tuple[Key, ...] = (
     Key("open", ("enter", "d"), "details", "All about this exposure", "ports", bar=True),
     Key("test", ("t",), "test", "Try it from a client to the service", "ports", bar=True),
     Key("stop", ("x",), "stop", "Take it down; it is not forgotten", "ports", bar=True),
-    Key("restart", ("r",), "start", "Take it up again", "ports", bar=True),
+    Key("restart", ("r",), "start", "Take it up, or try again now", "ports", bar=True),
+    Key("edit", ("e",), "edit", "Change its ports, its hosts or its name", "ports", bar=True),
     Key("browser", ("b",), "address", "Open or copy its address", "ports", bar=True),
+    Key("copy", ("y",), "ssh line", "Copy the ssh -L line for your laptop", "ports", bar=True),
     Key("auto", ("A",), "auto", "Take it up when the engine starts, or not", "ports", bar=True),
     Key("delete", ("D",), "remove", "End it and forget it; asks first", "ports", bar=True),
-    Key("suggest", ("n",), "listening", "What listens on this host", "ports", bar=True),
+    Key("suggest", ("n",), "listening", "What listens there and is not exposed", "ports", bar=True),
     Key("find", ("slash",), "filter", "Show only some ports, while you type", "ports", bar=True),
+    Key("sort", ("o",), "sort", "Choose by what ports are sorted", "ports", bar=True),
+    Key("sort-reverse", ("O",), "reverse", "Sort the other way round", "ports"),
     # The form of a port
-    Key("submit", ("enter",), "expose", "Expose it, from any field", "port-form", bar=True),
+    Key(
+        "submit", ("enter",), "expose", "Expose or change it, from any field", "port-form", bar=True
+    ),
     Key("next-field", ("tab", "down"), "next field", "The next field", "port-form", bar=True),
     Key("previous-field", ("up",), "field before", "The field before", "port-form"),
     Key("option-previous", ("left",), "option before", "Choose the option before", "port-form"),
     Key("option-next", ("right",), "option after", "Choose the option after", "port-form"),
-    Key("back", ("escape",), "back", "Back; nothing is exposed", "port-form", bar=True),
+    Key("back", ("escape",), "back", "Back; nothing is done", "port-form", bar=True),
     # Groups
     Key(
         "group-show", ("enter",), "show", "Show only these hosts, or all again", "groups", bar=True

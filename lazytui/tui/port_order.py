@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lazytui.core.exposure_model import LOOPBACK, Direction, ExposureSpec
 from lazytui.core.port_text import read_choices, read_services
+from lazytui.core.where import fold
 from lazytui.errors import UsageError
 from lazytui.tui.group_order import FIXED, GroupDraft, hosts_of
 
@@ -23,6 +24,7 @@ class PortDraft:
         ports: of the service: ``8888``, ``8000-8003``, ``8888:9999``.
         source: the host with the service.
         where: the hosts where it becomes reachable, or a group.
+        exclude: of those, the ones that do not get it.
         port: where it becomes reachable; of several the first that is free.
         bind: the address to listen on.
         name: given by the user.
@@ -34,6 +36,7 @@ class PortDraft:
     ports: str = ""
     source: str = ""
     where: str = ""
+    exclude: str = ""
     port: str = ""
     bind: str = LOOPBACK
     name: str = ""
@@ -66,12 +69,49 @@ def order_of(draft: PortDraft, engine: EngineView) -> tuple[ExposureSpec, list[i
         return spec, choices
     where = draft.where.strip()
     groups = {group.name for group in engine.groups_now()}
+    left_out = hosts_of(GroupDraft("", FIXED, draft.exclude), engine) if draft.exclude else ()
     if where.startswith("@") and where[1:] in groups:
-        return replace(spec, group=where[1:]), choices
+        return replace(spec, group=where[1:], exclude=tuple(left_out)), choices
     hosts = hosts_of(GroupDraft("", FIXED, where), engine)
-    if not hosts:
-        raise UsageError(f"no host matches {where}")
-    return replace(spec, targets=tuple(host for host in hosts if host != spec.source)), choices
+    targets = tuple(host for host in hosts if host not in (spec.source, *left_out))
+    if not targets:
+        raise UsageError(f"no host is left of {where}")
+    return replace(spec, targets=targets), choices
+
+
+def draft_of(spec: ExposureSpec) -> PortDraft:
+    """Give the fields that mean an exposure there is: what :func:`order_of` reads back."""
+    return PortDraft(
+        spec.direction,
+        _ports_of(spec),
+        spec.source,
+        f"@{spec.group}" if spec.group else fold(spec.targets),
+        fold(spec.exclude),
+        "",
+        spec.bind,
+        spec.name,
+        spec.auto,
+        spec.public,
+    )
+
+
+def _ports_of(spec: ExposureSpec) -> str:
+    words: list[str] = []
+    begin = 0
+    services = spec.services
+    for at, each in enumerate(services):
+        service = each.service or each.port
+        if service != each.port:
+            words.append(f"{service}:{each.port}")
+            begin = at + 1
+            continue
+        after = services[at + 1] if at + 1 < len(services) else None
+        if after is not None and (after.service or after.port) == after.port == each.port + 1:
+            continue  # the range goes on
+        first = services[begin].port
+        words.append(str(each.port) if first == each.port else f"{first}-{each.port}")
+        begin = at + 1
+    return " ".join(words)
 
 
 def _source(draft: PortDraft, engine: EngineView) -> str:

@@ -175,12 +175,24 @@ class FakeExposures:
             raise self.error
         return self.put(spec, ExposureState.ON)
 
+    async def change(
+        self, number: int, spec: ExposureSpec, choices: Sequence[int] | None = None
+    ) -> Exposure:
+        self._engine.asked.append(("change", number, spec, choices))
+        if self.error:
+            raise self.error
+        return self.put(replace(spec, id=number), self.by_id[number].state)
+
     async def remove(self, number: int) -> None:
         self._engine.asked.append(("unexpose", number))
         del self.by_id[number]
         self._engine.events.publish(ExposureChanged(number))
 
     async def start(self, number: int) -> None:
+        self.put(self.by_id[number].spec, ExposureState.ON)
+
+    async def restart(self, number: int) -> None:
+        self._engine.asked.append(("restart", number))
         self.put(self.by_id[number].spec, ExposureState.ON)
 
     async def stop(self, number: int) -> None:

@@ -9,7 +9,7 @@ from lazytui.tui.app import LazytuiApp
 from tests.tui.fake_engine import STOPPED_CLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from textual.app import App
     from textual.pilot import Pilot
@@ -49,3 +49,12 @@ async def settle(pilot: Pilot[None], until: str) -> None:
             return
         await pilot.pause(0.02)
     raise AssertionError(f"{until!r} is not to be seen:\n{text(pilot.app)}")
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    """Wait until something holds that is not to be seen."""
+    for _ in range(500):
+        if holds():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"it never held:\n{text(pilot.app)}")

@@ -11,7 +11,7 @@ from lazytui.tui.screens.hosts import HostsScreen
 from lazytui.tui.screens.run_prompt import RunPrompt
 from lazytui.tui.widgets.groups_panel import GroupList
 from tests.tui.fake_engine import STOPPED_CLOCK, FakeEngine, lab, up
-from tests.tui.seen import row_of, rows, settle, shown, text
+from tests.tui.seen import row_of, rows, settle, shown, text, until
 
 WIDE, USUAL, SMALL = (130, 34), (80, 24), (40, 10)
 
@@ -27,14 +27,6 @@ def grouped() -> FakeEngine:
 def hosts_shown(pilot) -> list[str]:
     screen = next(s for s in pilot.app.screen_stack if isinstance(s, HostsScreen))
     return list(screen.table.hosts)
-
-
-async def until(pilot, holds) -> None:
-    for _ in range(300):
-        if holds():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError(f"never came true:\n{text(pilot.app)}")
 
 
 # --- the list ------------------------------------------------------------------------------------

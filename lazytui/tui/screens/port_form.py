@@ -1,4 +1,4 @@
-"""The sheet that exposes a port: it stays, with its text, until the exposure is up."""
+"""The sheet that exposes a port, or changes how: it stays, with its text, until that is done."""
 
 from __future__ import annotations
 
@@ -42,34 +42,40 @@ STARTS = (Option(AUTO, "whenever the engine starts"), Option(ONCE, "only now"))
 
 
 class PortForm(FormSheet[int]):
-    """Gives the number of the new exposure, or None after ``esc``.
+    """Gives the number of the exposure, or None after ``esc``.
 
     Args:
         engine: sets it up.
         draft: what is in the fields at first.
+        number: of the exposure that is changed; 0 for a new one.
     """
 
     SCOPES: ClassVar[tuple[str, ...]] = ("port-form",)
     BINDINGS = bindings("port-form")
     AUTO_FOCUS = "#port-ports"
 
-    def __init__(self, engine: EngineView, draft: PortDraft) -> None:
+    def __init__(self, engine: EngineView, draft: PortDraft, number: int = 0) -> None:
         super().__init__()
         self._engine = engine
+        self._number = number
+        self._public_bind = draft.bind if draft.public else ""
         self._busy = False
         self._title = Bar(id="title")
         self._way = OptionRow(WAYS, draft.direction, id="port-way")
         self._ports = TextField(draft.ports, "8888  8000-8003  8888:9999", id="port-ports")
         self._source = TextField(draft.source, "the host with the service", id="port-source")
         self._where = TextField(draft.where, "gpu[01-04]  @group", id="port-where")
+        self._exclude = TextField(draft.exclude, "none", id="port-exclude")
         self._port = TextField(draft.port, "the same; of 6000-6010 the first free", id="port-port")
         self._bind = TextField(draft.bind, LOOPBACK, id="port-bind")
         self._called = TextField(draft.name, "a word, such as jupyter", id="port-name")
         self._start = OptionRow(STARTS, AUTO if draft.auto else ONCE, id="port-start")
         self._source.suggester = GroupSuggester(engine)
         self._where.suggester = GroupSuggester(engine)
+        self._exclude.suggester = GroupSuggester(engine)
         self._from_row = FormRow("From", self._source)
         self._to_row = FormRow("To", self._where)
+        self._not_row = FormRow("But not", self._exclude)
         self._expect = Static(id="expect")
 
     def compose(self) -> ComposeResult:
@@ -81,6 +87,7 @@ class PortForm(FormSheet[int]):
                 yield FormRow("Port", self._ports)
                 yield self._from_row
                 yield self._to_row
+                yield self._not_row
                 yield FormRow("Reach as", self._port)
                 yield FormRow("Address", self._bind)
                 yield FormRow("Name", self._called)
@@ -90,7 +97,9 @@ class PortForm(FormSheet[int]):
 
     def on_mount(self) -> None:
         """Say what it is about."""
-        self._title.show(([Piece("Expose a port", bold=True)], ()))
+        name = sanitize(self._called.value) or f"#{self._number}"
+        words = f"Change {name}" if self._number else "Expose a port"
+        self._title.show(([Piece(words, bold=True)], ()))
         self._show()
         self.show_keys()
 
@@ -102,6 +111,7 @@ class PortForm(FormSheet[int]):
             self._ports.value,
             self._source.value,
             self._where.value,
+            self._exclude.value,
             self._port.value,
             self._bind.value,
             self._called.value,
@@ -111,7 +121,8 @@ class PortForm(FormSheet[int]):
     def _show(self, problem: str = "") -> None:
         draft = self.draft
         self._from_row.display = draft.direction is not Direction.TO_RUNTIMES
-        self._to_row.display = draft.direction in (Direction.TO_RUNTIMES, Direction.TO_GROUP)
+        to_hosts = draft.direction in (Direction.TO_RUNTIMES, Direction.TO_GROUP)
+        self._to_row.display = self._not_row.display = to_hosts
         if problem:
             self._expect.update(content_of([Piece(sanitize(problem), "attention")]))
             return
@@ -146,6 +157,9 @@ class PortForm(FormSheet[int]):
         except UsageError as error:
             self._show(str(error))
             return
+        if spec.bind == self._public_bind:  # confirmed before
+            self._begin(replace(spec, public=True), choices)
+            return
         if _is_loopback(spec.bind):
             self._begin(spec, choices)
             return
@@ -172,7 +186,10 @@ class PortForm(FormSheet[int]):
 
     async def _add(self, spec: ExposureSpec, choices: list[int] | None) -> None:
         try:
-            made = await self._engine.exposures.add(spec, choices)
+            if self._number:
+                made = await self._engine.exposures.change(self._number, spec, choices)
+            else:
+                made = await self._engine.exposures.add(spec, choices)
         except (LazytuiError, ValueError) as error:
             self._busy = False
             if not self.is_mounted:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
@@ -11,6 +12,7 @@ from lazytui.tui.widgets.cells import Piece, place
 from lazytui.tui.widgets.columns import Column, fit_columns
 from lazytui.tui.widgets.line_table import GAP, LineTable, joined
 from lazytui.tui.widgets.port_words import (
+    STATES,
     reach_text,
     service_text,
     state_pieces,
@@ -19,17 +21,45 @@ from lazytui.tui.widgets.port_words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lazytui.core.exposure_model import Exposure
     from lazytui.tui.context import Clock
 
 
+@dataclass(frozen=True, slots=True)
+class SortBy:
+    """One way to sort exposures; ``column`` is the one that gets the arrow."""
+
+    text: str
+    column: str
+    value: Callable[[Exposure, float], Any]
+
+
+SORTS: dict[str, SortBy] = {
+    "n": SortBy("oldest first", "", lambda each, _: each.id),
+    "s": SortBy(
+        "state: what needs you first", "state", lambda each, _: list(STATES).index(each.state)
+    ),
+    "m": SortBy("name", "name", lambda each, _: (not each.spec.name, each.spec.name.casefold())),
+    "h": SortBy("service", "service", lambda each, _: (each.spec.source, each.spec.services[0])),
+    "p": SortBy("where it is reachable", "reach", lambda each, _: reach_text(each.spec)),
+    "c": SortBy("open connections", "conn", lambda each, _: -each.connections),
+    "t": SortBy("traffic", "traffic", lambda _, rate: -rate),
+}
+
+
+def _rank(exposure: Exposure) -> int:
+    return list(STATES).index(exposure.state)
+
+
 class PortTable(LineTable):
-    """One row an exposure, the oldest first."""
+    """One row an exposure, the oldest first unless it is sorted otherwise."""
 
     def __init__(self, clock: Clock, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
+        self.sort = "n"
+        self.reverse = False
         self._clock = clock
         self._shown: dict[str, Exposure] = {}
         self._seen: dict[str, tuple[float, int, int]] = {}
@@ -37,7 +67,13 @@ class PortTable(LineTable):
 
     def show(self, exposures: Sequence[Exposure]) -> None:
         """Show these exposures."""
-        self._shown = {str(each.id): each for each in exposures}
+        value = SORTS[self.sort].value
+        ordered = sorted(
+            exposures,
+            key=lambda each: (value(each, sum(self._rates.get(str(each.id), (0.0, 0.0)))), each.id),
+            reverse=self.reverse,
+        )
+        self._shown = {str(each.id): each for each in ordered}
         self.set_keys(self._shown)
         self._layout_width = -1
         self.refresh()
@@ -78,7 +114,10 @@ class PortTable(LineTable):
             Column("auto", "auto", 4, drop=4),
             Column("trouble", "", 10, drop=6, grow_to=cells),
         )
-        return fit_columns(columns, cells, GAP)
+        here, arrow = SORTS[self.sort].column, "▲" if self.reverse else "▼"
+        return fit_columns(
+            tuple(replace(c, arrow=arrow) if c.id == here else c for c in columns), cells, GAP
+        )
 
     def row(self, key: str, columns: Sequence[Column]) -> Iterable[Piece]:
         """Give the pieces of a row."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lazytui.core.exposure_model import Direction, ExposureState
+from lazytui.core.exposure_model import LOOPBACK, Direction, ExposureState
 from lazytui.core.where import fold
 from lazytui.text import age_text, sanitize, size_text
 from lazytui.tui.widgets.cells import Piece
@@ -12,7 +12,13 @@ from lazytui.tui.widgets.cells import Piece
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lazytui.core.exposure_model import Exposure, ExposureRow, ExposureSpec, TestResult
+    from lazytui.core.exposure_model import (
+        Exposure,
+        ExposureRow,
+        ExposureSpec,
+        Suggestion,
+        TestResult,
+    )
     from lazytui.tui.widgets.cells import Row
 
 # In the order of what needs somebody first.
@@ -43,12 +49,14 @@ def service_text(spec: ExposureSpec) -> str:
 
 
 def reach_text(spec: ExposureSpec) -> str:
-    """Say where it becomes reachable: ``here:8888``, ``@train:5432``."""
+    """Say where it becomes reachable: ``here:8888``, ``@train:5432``, ``0.0.0.0:80``."""
     ports = _ports([each.port for each in spec.services])
+    is_loopback = spec.bind == LOOPBACK
     if spec.on_manager:
-        return f"{HERE}:{ports}"
+        return f"{HERE if is_loopback else sanitize(spec.bind)}:{ports}"
     where = f"@{spec.group}" if spec.group else fold(spec.targets)
-    return f"{sanitize(where, max_chars=200)}:{ports}"
+    text = f"{sanitize(where, max_chars=200)}:{ports}"
+    return text if is_loopback else f"{text} on {sanitize(spec.bind)}"
 
 
 def traffic_text(towards: float, back: float) -> str:
@@ -79,6 +87,18 @@ def trouble_of(exposure: Exposure, now: float) -> str:
     if exposure.holder:
         return "held by another program"
     return _drop_text(exposure.rows, now)
+
+
+def since_text(exposure: Exposure, now: float) -> str:
+    """Say for how long all of it has been on; empty while it is not."""
+    since = [row.on_since for row in exposure.rows if row.on_since is not None]
+    return f"for {age_text(now - max(since))}" if since and len(since) == len(exposure.rows) else ""
+
+
+def listening_text(host: str, found: Sequence[Suggestion]) -> str:
+    """Say what listens on a host and is not exposed; empty when nothing does."""
+    named = " · ".join(f"{each.port} {sanitize(each.program)}".rstrip() for each in found)
+    return f"listens on {sanitize(host)}, not exposed: {named}" if named else ""
 
 
 def row_pieces(row: ExposureRow, now: float) -> list[Row]:
