@@ -56,11 +56,30 @@ def shouting() -> Iterator[int]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def say(port: int, text: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
-        sock.sendall(text)
-        sock.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: sock.recv(4096), b""))
+def say(port: int, text: bytes, address: str = "127.0.0.1") -> bytes:
+    with socket.create_connection((address, port), timeout=30) as sock:
+        return said(sock, text)
+
+
+def said(sock: socket.socket, text: bytes) -> bytes:
+    sock.sendall(text)
+    sock.shutdown(socket.SHUT_WR)
+    return b"".join(iter(lambda: sock.recv(4096), b""))
+
+
+def said_through_proxy(proxy: int, port: int, text: bytes) -> bytes:
+    """Be a client of SOCKS 5 (RFC 1928) that knows its service by a name."""
+    with socket.create_connection(("127.0.0.1", proxy), timeout=30) as sock:
+        sock.sendall(b"\x05\x01\x00")
+        assert sock.recv(2) == b"\x05\x00"
+        sock.sendall(b"\x05\x01\x00\x03\x09localhost" + port.to_bytes(2, "big"))
+        assert sock.recv(10)[:2] == b"\x05\x00"
+        return said(sock, text)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def listed(farm: SSHFarm) -> list[dict[str, object]]:
@@ -98,6 +117,12 @@ def test_what_is_no_port_is_said_to_be_none(text: str) -> None:
         (["expose", "x", "--from", "gpu01"], "a port is a number"),
         (["expose", "80", "--from", "nobody"], "no host of the ssh config"),
         (["expose", "80", "--from", "gpu01", "--bind", "0.0.0.0"], "confirm"),
+        (["expose", "8003-8000", "--from", "gpu01"], "ends before it begins"),
+        (["expose", "80:90", "81:90", "--from", "gpu01"], "named twice"),
+        (["expose", "1080", "--socks"], "--from HOST"),
+        (["expose", "80", "--to", "@nobodies"], "nobodies"),
+        (["expose", "80", "--from", "gpu01", "--port", "6000-x"], "a port is a number"),
+        (["expose", "80", "--from", "gpu01", "--bind", "here"], "no address to listen on"),
         (["unexpose"], "say which"),
         (["unexpose", "7"], "no exposure 7"),
         (["ports", "test", "web"], "no exposure web"),
@@ -215,6 +240,35 @@ def test_the_engine_holds_what_a_command_has_exposed(engine_farm: SSHFarm) -> No
     )
     assert (tested.returncode, b"answers" in tested.stdout) == (0, True)
     assert (ended.returncode, len(left)) == (0, 1)
+
+
+def test_a_group_a_range_of_choices_several_services_and_a_proxy_are_one_line_each(
+    engine_farm: SSHFarm,
+) -> None:
+    farm = engine_farm
+    farm.add("gpu01")
+    farm.add("db01")
+    lazytui(farm, "groups", "add", "train", "gpu01")
+    proxy, near, relay = free_port(), free_port(), free_port()
+
+    with shouting() as service, shouting() as other, shouting() as taken:
+        first = next(port for port in range(taken + 1, 65000) if is_free(port))
+        lines = (
+            (f"{service}", "--to", "@train", "--port", f"{taken},{first}"),
+            (f"{service}:{near}", str(other), "--from", "gpu01", "--bind", "127.0.0.2"),
+            (f"{service}:{relay}", "--from", "db01", "--to-group", "@train"),
+            (str(proxy), "--socks", "--from", "gpu01"),
+        )
+        made = [lazytui(farm, "expose", "--json", *words) for words in lines]
+        answers = [say(first, b"a"), say(near, b"b", "127.0.0.2"), say(other, b"c", "127.0.0.2")]
+        answers += [say(relay, b"d"), said_through_proxy(proxy, service, b"e")]
+        shown = listed(farm)
+
+    assert [(each.returncode, each.stderr) for each in made] == [(0, b"")] * 4
+    assert answers == [b"A", b"B", b"C", b"D", b"E"]
+    assert [each["group"] for each in shown] == ["train", None, "train", None]
+    assert shown[1]["local"] == f"127.0.0.2:{near}, 127.0.0.2:{other}"
+    assert {each["state"] for each in shown} == {"on"}
 
 
 def test_an_engine_that_was_killed_is_on_the_same_ports_again_with_the_next_command(

@@ -379,18 +379,19 @@ async def test_what_one_filtered_for_oneself_is_cleared_first() -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (130, 34)], ids=str)
 @pytest.mark.parametrize(
-    ("keys", "until"),
+    ("keys", "seen"),
     [([], "1 of 3"), (["a"], "Expose a port"), (["t"], "12 ms")],
     ids=["ports", "form", "test"],
 )
-def test_ports_look_as_before(keys, until, size, snap_compare) -> None:
+def test_ports_look_as_before(keys, seen, size, snap_compare) -> None:
     async def go(pilot) -> None:
         await pilot.pause()
         await pilot.press("3")
         await settle(pilot, "reachable at")
         pilot.app.screen.set_filter("")
         await pilot.press(*keys)
-        await settle(pilot, until)
+        await settle(pilot, seen)
+        await pilot.pause(0.1)
 
     app = LazytuiApp(exposed(), clock=STOPPED_CLOCK)
     assert snap_compare(app, terminal_size=size, run_before=go)

@@ -24,6 +24,7 @@ from lazytui.tui.widgets.port_words import (
     service_text,
     since_text,
     state_pieces,
+    traffic_text,
     trouble_of,
 )
 
@@ -161,12 +162,14 @@ class PortsScreen(ListScreen):
             Piece(f"{service_text(each.spec)} → {reach_text(each.spec)}", bold=True),
             Piece("   "),
             *state_pieces(each.state),
-            Piece(f" {since_text(each, now)}", "quiet"),
+            Piece(f"   {since_text(each, now)}", "quiet"),
         ]
-        starts = "starts with the engine" if each.spec.auto else "not started with the engine"
+        flows = traffic_text(*self.table.rates(each.id))
+        side = [Piece(f"{flows}/s · " if flows else "", "moves")]
+        side.append(Piece("auto-start" if each.spec.auto else "no auto-start", "quiet"))
         trouble = [Piece(trouble_of(each, now), "attention" if each.reason else "quiet")]
         where = url_of(each) if each.spec.on_manager else ""
-        return [(title, [Piece(starts, "quiet")]), (trouble, [Piece(where)])]
+        return [(title, side), (trouble, [Piece(where)])]
 
     # Keys
 
@@ -199,9 +202,9 @@ class PortsScreen(ListScreen):
 
     @property
     def _suggesting(self) -> str:
-        """The host whose listening ports are meant."""
+        """The host whose listening ports are meant: that of the current service, if it has one."""
         each = self.table.current_exposure
-        return self._host or (each.spec.source if each is not None else "")
+        return (each.spec.source if each is not None else "") or self._host
 
     def on_line_table_cursor_moved(self) -> None:
         """Tell about the exposure the cursor came to."""

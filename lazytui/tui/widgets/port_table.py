@@ -70,7 +70,7 @@ class PortTable(LineTable):
         value = SORTS[self.sort].value
         ordered = sorted(
             exposures,
-            key=lambda each: (value(each, sum(self._rates.get(str(each.id), (0.0, 0.0)))), each.id),
+            key=lambda each: (value(each, sum(self.rates(each.id))), each.id),
             reverse=self.reverse,
         )
         self._shown = {str(each.id): each for each in ordered}
@@ -91,6 +91,10 @@ class PortTable(LineTable):
                     max(0, each.bytes_out - back) / spent,
                 )
 
+    def rates(self, number: int) -> tuple[float, float]:
+        """Give the bytes a second of an exposure, towards the service and back."""
+        return self._rates.get(str(number), (0.0, 0.0))
+
     @property
     def current_exposure(self) -> Exposure | None:
         """The exposure under the cursor."""
@@ -103,15 +107,15 @@ class PortTable(LineTable):
         reach = max((cell_len(reach_text(each.spec)) for each in shown), default=0)
         name = max((cell_len(sanitize(each.spec.name)) for each in shown), default=0)
         columns = (
-            Column("name", "name", max(4, min(name, 16)), drop=3),
+            Column("name", "name", max(4, min(name, 16)), drop=3, grow_to=min(name, 32)),
             Column("state", "state", 12),
             Column("service", "service", max(7, min(service, 18)), grow_to=min(service, 40)),
             Column(
                 "reach", "reachable at", max(12, min(reach, 18)), drop=1, grow_to=min(reach, 40)
             ),
             Column("conn", "conn", 4, drop=2, right=True),
-            Column("traffic", "traffic/s", 13, drop=5),
-            Column("auto", "auto", 4, drop=4),
+            Column("traffic", "traffic/s", 13, drop=4),
+            Column("auto", "auto", 4, drop=5),
             Column("trouble", "", 10, drop=6, grow_to=cells),
         )
         here, arrow = SORTS[self.sort].column, "▲" if self.reverse else "▼"
@@ -129,7 +133,7 @@ class PortTable(LineTable):
             "service": [Piece(service_text(each.spec))],
             "reach": [Piece(reach_text(each.spec))],
             "conn": [Piece(str(each.connections), "plain" if each.connections else "faint")],
-            "traffic": [Piece(traffic_text(*self._rates.get(key, (0.0, 0.0))), "moves")],
+            "traffic": [Piece(traffic_text(*self.rates(each.id)), "moves")],
             "auto": [Piece("auto" if each.spec.auto else "-", "quiet")],
             "trouble": [Piece(trouble_of(each, self._clock.epoch()), trouble)],
         }

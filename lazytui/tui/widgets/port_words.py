@@ -90,9 +90,9 @@ def trouble_of(exposure: Exposure, now: float) -> str:
 
 
 def since_text(exposure: Exposure, now: float) -> str:
-    """Say for how long all of it has been on; empty while it is not."""
+    """Say for how long all of it has been up; empty while it is not."""
     since = [row.on_since for row in exposure.rows if row.on_since is not None]
-    return f"for {age_text(now - max(since))}" if since and len(since) == len(exposure.rows) else ""
+    return f"up {age_text(now - max(since))}" if since and len(since) == len(exposure.rows) else ""
 
 
 def listening_text(host: str, found: Sequence[Suggestion]) -> str:
@@ -106,6 +106,7 @@ def row_pieces(row: ExposureRow, now: float) -> list[Row]:
     place = sanitize(row.host) or HERE
     service = f"service {row.service}" if row.service else "proxy"
     address = f"{sanitize(row.address)}:{row.port}" if row.address else f"port {row.port}"
+    up = "" if row.on_since is None else f" · up {age_text(now - row.on_since)}"
     rows: list[Row] = [
         [
             Piece(f"{place:<14} ", bold=True),
@@ -117,7 +118,7 @@ def row_pieces(row: ExposureRow, now: float) -> list[Row]:
             Piece(" " * 15),
             Piece(
                 f"{row.connections} open · {row.total} in all · {row.refused} refused · "
-                f"↑{size_text(row.bytes_in)} ↓{size_text(row.bytes_out)}",
+                f"↑{size_text(row.bytes_in)} ↓{size_text(row.bytes_out)}{up}",
                 "quiet",
             ),
         ],
