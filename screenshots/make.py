@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from lazytui.core.engine import Engine
 
 FOLDER = Path(__file__).parent
 SIZE = (130, 34)
@@ -54,6 +61,49 @@ async def picture(config: Path) -> None:
             await pilot.press("escape", "2")
             await pilot.pause(1)
             save(app, "tasks")
+            async with exposed(engine):
+                await pilot.press("1", "3", "slash", "escape", "g")
+                await pilot.pause(3)
+                save(app, "ports")
+
+
+@asynccontextmanager
+async def exposed(engine: Engine) -> AsyncIterator[None]:
+    """Expose ports of each kind, with clients that talk, and one whose service is gone."""
+    from lazytui.core.exposure_model import Direction, ExposureSpec, Service
+
+    async def chat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1):
+            writer.write(bytes(40_000))
+            await writer.drain()
+
+    await engine.add_group("train", ["gpu02"], "gpu02")
+    server = await asyncio.start_server(chat, "127.0.0.1", 8888)
+    near, there = Direction.FROM_RUNTIME, Direction.TO_RUNTIMES
+    for spec in (
+        ExposureSpec(near, (Service(8888, 8889),), source="gpu01", name="jupyter"),
+        ExposureSpec(near, (Service(6006, 6007),), source="gpu02", name="tensorboard"),
+        ExposureSpec(there, (Service(8888, 5432),), group="train", name="database"),
+        ExposureSpec(Direction.SOCKS, (Service(0, 1080),), source="cpu01", auto=False),
+    ):
+        await engine.exposures.add(spec)
+    await engine.exposures.test(2)
+    clients = [await asyncio.open_connection("127.0.0.1", 8889) for _ in range(3)]
+
+    async def talk() -> None:
+        while True:
+            for _, writer in clients:
+                writer.write(b"x")
+            for reader, _ in clients:
+                await reader.readexactly(40_000)
+            await asyncio.sleep(0.1)
+
+    talking = asyncio.ensure_future(talk())
+    yield
+    talking.cancel()
+    for _, writer in clients:
+        writer.transport.abort()
+    server.close()
 
 
 def save(app: object, name: str) -> None:

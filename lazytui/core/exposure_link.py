@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import random
 import time
 from typing import TYPE_CHECKING
 
 from lazytui.core.exposure_model import LOOPBACK, ExposureState
 from lazytui.core.exposure_row import CONNECTING, ON, Condition
-from lazytui.core.host_ports import bound_as, listening, who_on_host
+from lazytui.core.host_ports import bound_as, free_on_manager, listening, who_on_host
 from lazytui.core.model import HostState
 from lazytui.errors import AgentError, ConnectionLostError, ExposureError, PortInUseError
 from lazytui.ssh.traffic import TargetRefusedError
@@ -190,6 +191,47 @@ class Link:
         self._tell(condition)
 
 
+def would_come_back(host: str, port: int) -> ExposureError:
+    """Give the error for a host that is the manager, where a port would lead to itself."""
+    reason = (
+        f"{host} is this machine, where port {port} would lead to itself for ever: "
+        "make it reachable as another port"
+    )
+    return ExposureError(reason, host=host, retry=False)
+
+
+class SourceLink(Link):
+    """Follows the host with the service, which must not be the listener itself.
+
+    Args:
+        runtime: the host.
+        tell: called with how it is, after each change.
+        ports: of the services.
+        inodes: gives those of the sockets that listen on the manager for them.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        tell: Callable[[Condition], None],
+        ports: Sequence[int],
+        inodes: Callable[[], set[int]],
+    ) -> None:
+        super().__init__(runtime, tell)
+        self._ports = ports
+        self._inodes = inodes
+
+    async def _set_up(self, connection: Connection) -> None:
+        if not self._ports:
+            return
+        if (agent := self.runtime.agent) is None:
+            raise ConnectionLostError("connection lost")
+        ours = self._inodes()
+        for each in await listening(agent, self._ports, who=True) or []:
+            if each.pid == os.getpid() and each.inode in ours:
+                raise would_come_back(self.host, each.port)
+
+
 class TargetLink(Link):
     """Has sshd on a host listen for an exposure.
 
@@ -200,6 +242,7 @@ class TargetLink(Link):
         connect: gives a client its service; raises TargetRefusedError.
         session: the sshd that held the ports before, if one is known.
         on_session: told which sshd holds them now.
+        same: those ports that the service has on the manager, which the host must not be then.
     """
 
     def __init__(
@@ -210,6 +253,7 @@ class TargetLink(Link):
         connect: Callable[[Row, Stream], Awaitable[None]],
         session: Session | None,
         on_session: Callable[[str, Session], None],
+        same: Sequence[int] = (),
     ) -> None:
         super().__init__(runtime, self._tell_rows)
         self.rows = rows
@@ -217,6 +261,7 @@ class TargetLink(Link):
         self._connect = connect
         self._session = session
         self._on_session = on_session
+        self._same = same
         self._listeners: list[RemoteListener] = []
 
     async def close(self) -> None:
@@ -241,8 +286,12 @@ class TargetLink(Link):
             raise ConnectionLostError("connection lost")
         ports = [row.service.port for row in self.rows]
         before = await listening(agent, ports) or [] if self._bind != LOOPBACK else []
+        free = [port for port in self._same if free_on_manager(port, LOOPBACK)]
         try:
             await self._open(connection, agent)
+            for port in free:
+                if not free_on_manager(port, LOOPBACK):  # what sshd there has bound is here
+                    raise would_come_back(self.host, port)
             now = await listening(agent, ports)
             for row in self.rows:
                 row.address = self._bind if now is None else await self._bound(row, now, before)

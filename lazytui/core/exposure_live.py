@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lazytui.core.exposure_link import Link, TargetLink
+from lazytui.core.exposure_link import Link, SourceLink, TargetLink
 from lazytui.core.exposure_local import LocalEnd
 from lazytui.core.exposure_model import LOOPBACK, MANAGER, Direction, Exposure
 from lazytui.core.exposure_row import Row
@@ -154,9 +154,19 @@ class LiveExposure:
         for host in hosts:
             self._add_target(host)
         if spec.source:
-            link = self._source = Link(self._wanted(spec.source), lambda _: self._tell_way())
+            link = self._source = SourceLink(
+                self._wanted(spec.source),
+                lambda _: self._tell_way(),
+                self._same if self._local is not None else (),
+                lambda: self._local.inodes if self._local is not None else set(),
+            )
             self._tell_way()
             self._tasks[f"from {spec.source}"] = self._spawn(link.keep(), f"way to {spec.source}")
+
+    @property
+    def _same(self) -> list[int]:
+        """The ports that have the same number at both ends: on one machine, one and the same."""
+        return [each.port for each in self.spec.services if each.port == each.service]
 
     def _add_target(self, host: str) -> None:
         rows = [self._row(host, at) for at in range(len(self.spec.services))]
@@ -168,6 +178,7 @@ class LiveExposure:
             self._connect,
             self.sessions.get(host),
             self._note_session,
+            () if self.spec.source else self._same,
         )
         self._targets[host] = link
         self._tell_way()

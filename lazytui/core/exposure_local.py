@@ -89,6 +89,11 @@ class LocalEnd:
             else:
                 return
 
+    @property
+    def inodes(self) -> set[int]:
+        """What tells its sockets from others of this machine."""
+        return {inode for listener in self._listeners for inode in listener.inodes}
+
     async def close(self) -> None:
         """Give the ports free and reset the streams."""
         listeners, self._listeners = self._listeners, []

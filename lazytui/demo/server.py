@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lazytui.demo.stage import HostFolder
 
 PIECE = 64 * 1024
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @asynccontextmanager
@@ -46,6 +47,7 @@ async def pretend_host(
     acceptor = await asyncssh.listen(
         ADDRESS,
         0,
+        server_factory=_Forwards,
         server_host_keys=[key],
         authorized_client_keys=asyncssh.import_authorized_keys(client_key),
         process_factory=_Commands(folder, host.name).run,
@@ -59,6 +61,22 @@ async def pretend_host(
     finally:
         acceptor.close()
         await acceptor.wait_closed()
+
+
+class _Forwards(asyncssh.SSHServer):
+    """Lets ports of this machine's loopback be forwarded, to and from: those that a client has."""
+
+    def connection_requested(
+        self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
+    ) -> bool:
+        """Connect to a service here, and nowhere else."""
+        del dest_port, orig_host, orig_port
+        return dest_host in LOOPBACK
+
+    def server_requested(self, listen_host: str, listen_port: int) -> bool:
+        """Listen here, for nobody else."""
+        del listen_port
+        return listen_host in LOOPBACK
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
@@ -60,6 +61,12 @@ class LocalListener:
         except OSError as error:
             raise _cannot_listen(error, bind, port) from error
         self.address = str(self._server.sockets[0].getsockname()[0])
+
+    @property
+    def inodes(self) -> set[int]:
+        """What tells its sockets from others of this machine."""
+        sockets = self._server.sockets if self._server is not None else ()
+        return {os.fstat(each.fileno()).st_ino for each in sockets}
 
     def cut(self) -> None:
         """Reset the streams whose service is known: the way to it is gone."""

@@ -228,6 +228,20 @@ async def test_what_cannot_be_meant_is_refused_before_anything_is_done(
     assert farm.hosts["gpu01"].connections() == 0
 
 
+async def test_a_host_that_is_the_manager_has_no_port_that_leads_to_itself(
+    farm: SSHFarm,
+) -> None:
+    farm.add("here01")
+    port = free_port()
+
+    async with engine_on(farm) as engine:
+        for spec in (from_runtime("here01", port, port), to_runtimes(port, port, "here01")):
+            with pytest.raises(ExposureError, match="here01 is this machine") as error:
+                await engine.exposures.add(spec)
+            assert (error.value.retry, is_free(port)) == (False, True)
+        assert engine.exposures.all() == []
+
+
 async def test_a_host_that_is_down_is_told_and_nothing_is_left(farm: SSHFarm) -> None:
     farm.add("gpu01")
     farm.add_refused("down")

@@ -30,6 +30,7 @@ from tests.engines import QUICK, engine_on, environment
 from tests.services import free_port, say, service, shout, shouting_program
 
 if TYPE_CHECKING:
+    from lazytui.core.exposure_model import Exposure
     from tests.netns import NetnsLab
     from tests.sshd import SSHFarm
 
@@ -374,6 +375,36 @@ async def test_an_exposure_of_a_group_follows_its_members(farm: SSHFarm) -> None
     assert answer == b"X<end>"
 
 
+@pytest.mark.netns
+async def test_members_that_join_leave_and_are_lost_concern_nobody_else(netns: NetnsLab) -> None:
+    farm = netns._farm
+    hosts = {name: netns.add(name) for name in ("gpu01", "gpu02", "gpu03")}
+
+    def states(exposure: Exposure) -> dict[str, ExposureState]:
+        return {row.host: row.state for row in exposure.rows}
+
+    async with engine_on(farm) as engine, service(shout) as port:
+        await engine.add_group("train", ["gpu01", "gpu02"], "gpu[01-02]")
+        spec = ExposureSpec(Direction.TO_RUNTIMES, (Service(port, 7005),), group="train")
+        exposure = await engine.exposures.add(spec)
+        await engine.add_group("train", ["gpu02", "gpu03"], "gpu[02-03]")
+        await until(
+            engine,
+            exposure.id,
+            lambda each: states(each) == dict.fromkeys(("gpu02", "gpu03"), ExposureState.ON),
+        )
+        answers = [await _say_inside(netns.inside(k), 7005, "x") for k in (1, 2, 3)]
+        await asyncio.to_thread(hosts["gpu03"].stop)
+        lost = await until(
+            engine, exposure.id, lambda each: states(each)["gpu03"] is ExposureState.RETRYING
+        )
+        answer = await _say_inside(netns.inside(2), 7005, "y")
+
+    assert answers == [b"", b"X<end>", b"X<end>"]  # who has left listens no more
+    assert states(lost)["gpu02"] is ExposureState.ON
+    assert answer == b"Y<end>"
+
+
 # --- the engine ------------------------------------------------------------------------------
 
 _HOLD = """
@@ -466,7 +497,9 @@ async def _say_inside(prefix: list[str], port: int, text: str) -> bytes:
         "    sys.stdout.buffer.write(b''.join(iter(lambda: sock.recv(65536), b'')))\n"
     )
     process = await asyncio.create_subprocess_exec(
-        *prefix, sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
+        *(*prefix, sys.executable, "-c", script),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,  # a refusal, which is seen by what is not said
     )
     said, _ = await process.communicate()
     return said

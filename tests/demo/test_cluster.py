@@ -19,6 +19,7 @@ from lazytui.demo.cluster import DemoCluster, demo_cluster
 from lazytui.demo.sweep import sweep
 from lazytui.errors import UsageError
 from tests.leftovers import is_alive, processes_naming
+from tests.services import say, service, shout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -189,6 +190,24 @@ async def test_a_lost_connection_hangs_up_on_what_prints(cluster: DemoCluster) -
     async with asyncio.timeout(20):
         while is_alive(pid):
             await asyncio.sleep(0.02)
+
+
+async def test_ports_are_forwarded_to_and_from_the_loopback_and_nothing_else(
+    cluster: DemoCluster,
+) -> None:
+    async with (
+        asyncssh.connect("gpu01", config=[str(cluster.config)]) as connection,
+        service(shout) as port,
+    ):
+        near = await connection.forward_local_port("127.0.0.1", 0, "127.0.0.1", port)
+        far = await connection.forward_remote_port("127.0.0.1", 0, "127.0.0.1", port)
+        answers = [await say(each.get_port(), b"x") for each in (near, far)]
+        with pytest.raises(asyncssh.ChannelOpenError):
+            await connection.open_connection("192.0.2.1", 80)
+        with pytest.raises(asyncssh.ChannelListenError):
+            await connection.forward_remote_port("0.0.0.0", 0, "127.0.0.1", port)
+
+    assert answers == [b"X<end>"] * 2
 
 
 async def test_the_numbers_of_a_host_move(cluster: DemoCluster) -> None:
