@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lazytui.core.exposure_model import Direction
+from lazytui.core.where import fold
 
 if TYPE_CHECKING:
     from lazytui.core.exposure_model import ExposureSpec
@@ -18,6 +19,8 @@ def title(spec: ExposureSpec) -> str:
     )
     more = f" and {len(spec.services) - 3} more" if len(spec.services) > 3 else ""
     where = f"@{spec.group}" if spec.group else f"{len(spec.targets)} hosts"
+    if spec.exclude:
+        where += f" - {fold(spec.exclude)}"
     if not spec.group and len(spec.targets) == 1:
         where = spec.targets[0]
     words = {

@@ -15,11 +15,13 @@ from lazytui.core.exposure_model import (
     Service,
     Suggestion,
 )
+from lazytui.core.exposure_title import title
 from lazytui.errors import PortInUseError
 from lazytui.tui.app import LazytuiApp
 from lazytui.tui.browser import open_page
 from lazytui.tui.port_order import draft_of, order_of
 from lazytui.tui.screens.port_address import url_of
+from lazytui.tui.widgets.port_words import reach_text
 from tests.tui.fake_engine import NOW, STOPPED_CLOCK, FakeEngine, lab
 from tests.tui.seen import row_of, settle, shown, text, until
 
@@ -262,6 +264,14 @@ def test_the_fields_of_an_exposure_mean_that_exposure(spec) -> None:
     engine = lab()
     engine.members["train"] = ["gpu01", "gpu02", "gpu03"]
     assert order_of(draft_of(spec), engine) == (spec, None)
+
+
+def test_who_does_not_get_it_is_said_in_the_words_of_a_filter() -> None:
+    spec = ExposureSpec(
+        Direction.TO_RUNTIMES, (Service(5, 5),), group="train", exclude=("gpu02", "gpu03")
+    )
+    assert reach_text(spec) == "@train - gpu[02-03]:5"
+    assert title(spec) == "5 of the manager -> @train - gpu[02-03]"
 
 
 async def test_an_address_that_was_confirmed_is_not_asked_about_again() -> None:

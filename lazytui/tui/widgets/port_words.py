@@ -55,6 +55,8 @@ def reach_text(spec: ExposureSpec) -> str:
     if spec.on_manager:
         return f"{HERE if is_loopback else sanitize(spec.bind)}:{ports}"
     where = f"@{spec.group}" if spec.group else fold(spec.targets)
+    if spec.exclude:
+        where += f" - {fold(spec.exclude)}"
     text = f"{sanitize(where, max_chars=200)}:{ports}"
     return text if is_loopback else f"{text} on {sanitize(spec.bind)}"
 
