@@ -15,6 +15,7 @@ from lazytui.core.deeds import Deeds, origin_now
 from lazytui.core.model import HostState, RunRecord
 from lazytui.core.plan import AT_ONCE, Plan
 from lazytui.core.returns import values
+from lazytui.core.run_steps import steps_of
 from lazytui.core.spool import remove_spools
 from lazytui.core.step import HOME, from_step
 from lazytui.core.stops import StopReport, stop_all
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lazytui.core.live_run import LiveRun
     from lazytui.core.manager import RuntimeManager
     from lazytui.core.paths import Paths
+    from lazytui.core.run_steps import RunStep
     from lazytui.core.runs import Runs
     from lazytui.core.runtime import Runtime
     from lazytui.core.settings import Settings
@@ -138,10 +140,15 @@ class TaskDoing(ABC):
             task.add(step)
         return task, Plan.from_step(record.steps[0])
 
-    async def step_starts(self, run_id: str) -> dict[int, int]:
-        """Say where in its output each step of a run began, by the place of the step, in bytes."""
-        begun = await self.journal.begun_steps(run_id)
-        return {0: 0} | {step.step: step.spool_start for step in begun}
+    async def run_steps(self, run_id: str) -> list[RunStep]:
+        """Say how each step of a run stands, and where its output begins.
+
+        Raises:
+            UsageError: no such run.
+        """
+        record = await self.journal.record(run_id)
+        steps = await self.journal.steps(record.task_id)
+        return steps_of(record, steps, await self.journal.begun_steps(run_id))
 
     async def run_again(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
         """Run all steps of a task again, in the places where they happened before.

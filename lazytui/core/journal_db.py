@@ -72,7 +72,8 @@ class StepRecord:
     """One step of a run that was begun.
 
     ``spool_start`` is the length of the run's spool when the step began: the output of its job
-    from byte 0 on stands there. ``state`` is running until the step has ended.
+    from byte 0 on stands there. ``state`` is running until the step has ended. ``began`` and
+    ``ended`` are epoch seconds of the manager; None where they were not noted.
     """
 
     run_id: str
@@ -83,6 +84,8 @@ class StepRecord:
     state: RunState
     exit_status: int | None
     spool_start: int
+    began: float | None = None
+    ended: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,9 +285,10 @@ class JournalDB:
     ) -> StepRecord:
         """Note that a step begins; if it was noted before, give what was noted then."""
         self.connection.execute(
-            "INSERT OR IGNORE INTO steps (run_id, step, job_id, kind, spec, state, spool_start)"
-            " VALUES (?, ?, ?, ?, ?, 'running', ?)",
-            (run_id, step, job_id, kind, json.dumps(dict(spec)), spool_start),
+            "INSERT OR IGNORE INTO steps"
+            " (run_id, step, job_id, kind, spec, state, spool_start, began)"
+            " VALUES (?, ?, ?, ?, ?, 'running', ?, ?)",
+            (run_id, step, job_id, kind, json.dumps(dict(spec)), spool_start, time.time()),
         )
         return next(found for found in self.begun_steps(run_id) if found.step == step)
 
@@ -308,22 +312,22 @@ class JournalDB:
     ) -> bool:
         """Note how a step ended; False when that was noted before."""
         done = self.connection.execute(
-            "UPDATE steps SET state = ?, exit_status = ?"
+            "UPDATE steps SET state = ?, exit_status = ?, ended = ?"
             " WHERE run_id = ? AND step = ? AND state = 'running'",
-            (state, exit_status, run_id, step),
+            (state, exit_status, time.time(), run_id, step),
         )
         return done.rowcount == 1
 
     def begun_steps(self, run_id: str) -> list[StepRecord]:
         """List the steps of a run that were begun, in order."""
         rows = self.connection.execute(
-            "SELECT run_id, step, job_id, kind, spec, state, exit_status, spool_start"
+            "SELECT run_id, step, job_id, kind, spec, state, exit_status, spool_start, began, ended"
             " FROM steps WHERE run_id = ? ORDER BY step",
             (run_id,),
         )
         return [
-            StepRecord(run, number, job_id, kind, json.loads(spec), RunState(state), status, start)
-            for run, number, job_id, kind, spec, state, status, start in rows
+            StepRecord(run, number, job_id, kind, json.loads(spec), RunState(state), *rest)
+            for run, number, job_id, kind, spec, state, *rest in rows
         ]
 
     # --- groups ---

@@ -96,9 +96,14 @@ CREATE TABLE exposures (
 );
 """
 
+_STEP_TIMES = """
+ALTER TABLE steps ADD COLUMN began REAL;
+ALTER TABLE steps ADD COLUMN ended REAL;
+"""
+
 # What leads from each version of the schema to the next; a new file takes all of these steps.
 # A step that was released never changes.
-_STEPS = (_TASKS_AND_GROUPS, _AUDIT, _PLACES, _PLACED, _EXPOSURES)
+_STEPS = (_TASKS_AND_GROUPS, _AUDIT, _PLACES, _PLACED, _EXPOSURES, _STEP_TIMES)
 SCHEMA_VERSION = len(_STEPS)
 
 # Reading every page takes about 1 ms a megabyte; beyond this a corrupt page is met when used.

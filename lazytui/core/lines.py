@@ -11,14 +11,14 @@ import os
 import re
 import threading
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 LINE_CAP = 4096  # bytes of one line that are given out; the rest stays in the file
@@ -55,15 +55,23 @@ class LineIndex:
             end of a large file at once. If no line starts there, begin inside the last one.
         returns_end_lines: take each carriage return for the end of a line, so that every state
             of a progress bar is a line of its own.
+        breaks: offsets before which a line ends in any case, as something else begins there.
 
     Raises:
         OSError: the file cannot be opened.
     """
 
     def __init__(
-        self, path: Path, *, last_bytes: int | None = None, returns_end_lines: bool = False
+        self,
+        path: Path,
+        *,
+        last_bytes: int | None = None,
+        returns_end_lines: bool = False,
+        breaks: Iterable[int] = (),
     ) -> None:
         self.path = path
+        self.breaks = sorted(set(breaks))
+        self._bare: set[int] = set()  # those of them that no line end stands before
         # A return ends a line unless a newline follows: that takes a look at one byte more.
         self.returns_end_lines = returns_end_lines
         self._line_end = _NEWLINE_OR_RETURN if returns_end_lines else _NEWLINE
@@ -160,7 +168,8 @@ class LineIndex:
         begin = self._start_of(first, end) if first < last else end
         for number in range(first, last):
             following = self._start_of(number + 1, end) if number < ended else end
-            lines.append(self._read_line(begin, following - begin - (number < ended)))
+            has_end = number < ended and following not in self._bare
+            lines.append(self._read_line(begin, following - begin - has_end))
             begin = following
         return lines
 
@@ -179,6 +188,29 @@ class LineIndex:
             return self._ended
         positions = self._newlines_in(block, self._end)
         return self._before[block] + bisect_left(positions, inside)
+
+    def break_at(self, offset: int) -> bool:
+        """End a line before ``offset`` in any case; not while a thread runs :meth:`extend`.
+
+        Returns:
+            False if a line that goes on there was indexed already: that takes a new index.
+        """
+        if offset <= self.start or offset in self.breaks:
+            return True
+        if offset <= self._end and not self._ends_line(offset):
+            return False
+        insort(self.breaks, offset)
+        return True
+
+    def next_break(self, offset: int) -> int | None:
+        """The first place behind ``offset`` where a line ends without a line end."""
+        behind = self.breaks[bisect_right(self.breaks, offset) :]
+        return next((place for place in behind if place in self._bare), None)
+
+    def _ends_line(self, offset: int) -> bool:
+        with self.held() as file:
+            data = os.pread(file, 2, offset - 1) if file is not None else b"\n"
+        return self._line_end.match(data) is not None
 
     def close(self) -> None:
         """Close the file; whoever holds it ends first, without being waited for."""
@@ -203,19 +235,22 @@ class LineIndex:
         size = min(size, len(data))
         if self.returns_end_lines and size == len(data) and data.endswith(b"\r"):
             size -= 1  # whether it ends a line is not known yet
+        bare = self._bare_in(data, self._end, size)
+        self._bare.update(self._end + last + 1 for last in bare)
         ended, before, done = self._ended, [], 0
         while done < size:
             room = min(_BLOCK - (position + done) % _BLOCK, size - done)
             if (position + done) % _BLOCK == 0:
                 before.append(ended)
             ended += self._ends_in(data, done, done + room)
+            ended += sum(done <= last < done + room for last in bare)
             done += room
         if size > 0:
             with self._lock:
                 self._before.extend(before)
                 self._ended = ended
                 self._end += size
-                self._whole = self._ends_in(data, size - 1, size) == 1
+                self._whole = self._ends_in(data, size - 1, size) == 1 or size - 1 in bare
         return size > 0
 
     def _ends_in(self, data: bytes, begin: int, end: int) -> int:
@@ -224,6 +259,12 @@ class LineIndex:
         if self.returns_end_lines:
             count += data.count(b"\r", begin, end) - data.count(b"\r\n", begin, end + 1)
         return count
+
+    def _bare_in(self, data: bytes, at: int, size: int) -> list[int]:
+        """Which of the first ``size`` bytes of data are the last of a line without a line end."""
+        first, last = bisect_right(self.breaks, at), bisect_right(self.breaks, at + size)
+        places = (offset - at - 1 for offset in self.breaks[first:last])
+        return [place for place in places if not self._line_end.match(data, place)]
 
     def _start_of(self, number: int, end: int) -> int:
         """Where line ``number`` starts, at most the number of ended lines."""
@@ -245,6 +286,8 @@ class LineIndex:
             data = os.pread(self._fd, size + self.returns_end_lines, offset)
             found = (match.start() for match in self._line_end.finditer(data))
             positions = array("H", (position for position in found if position < size))
+            if bare := self._bare_in(data, offset, size):
+                positions = array("H", sorted({*positions, *bare}))
             self._kept[block] = (size, positions)
             if len(self._kept) > _KEPT_BLOCKS:
                 self._kept.popitem(last=False)

@@ -94,9 +94,13 @@ class MatchIndex:
 
     def _search_block(self, file: int, end: int) -> bool:
         """Search up to a line's end, or a piece of a long line; False at what has no end yet."""
-        data = os.pread(file, min(BLOCK, end - self._position), self._position)
+        place = self.index.next_break(self._position)
+        limit = end if place is None else min(place, end)
+        data = os.pread(file, min(BLOCK, limit - self._position), self._position)
         is_long = self._position > self._line_start
         cut = self._first_end(data) if is_long else self._last_end(data)
+        if limit == place and self._position + len(data) == limit and (cut == 0 or not is_long):
+            cut = len(data)  # the line ends here, without a line end
         if cut == 0:
             self._open = (is_long and self._open) or self._count(data) > 0
             if len(data) < BLOCK:

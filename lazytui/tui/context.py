@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lazytui.core.plan import Plan
     from lazytui.core.presence import Attached, Presence
     from lazytui.core.probes import Probe
+    from lazytui.core.run_steps import RunStep
     from lazytui.core.stops import StopReport
     from lazytui.core.task import RuntimeTask
     from lazytui.core.task_file import TaskDraft
@@ -289,8 +290,8 @@ class EngineView(Protocol):
     async def task_of(self, task_id: int) -> tuple[RuntimeTask, Plan]:
         """Give the steps and the plan of a task that was run."""
 
-    async def step_starts(self, run_id: str) -> Mapping[int, int]:
-        """Say where in its output each step of a run began, in bytes."""
+    async def run_steps(self, run_id: str) -> Sequence[RunStep]:
+        """Say how each step of a run stands, and where its output begins."""
 
     async def run_again(self, task_id: int, hosts: Sequence[str]) -> Sequence[RunRecord]:
         """Run all steps of a task again."""

@@ -89,6 +89,7 @@ SCOPE_TITLES = {
     "filter": "Filter",
     "host": "Host",
     "output": "Output",
+    "steps": "Steps",
     "outcomes": "Output of a task",
     "compare": "Compare",
     "editor": "Task editor",
@@ -242,7 +243,6 @@ KEYMAP: tuple[Key, ...] = (
     Key("submit", ("enter",), "go", "Take the text", "ask", bar=True),
     Key("back", ("escape",), "back", "Back; nothing is done", "ask", bar=True),
     # Output
-    Key("find-keep", ("enter",), "go there", "Go to what is found", "output", bar=True),
     Key("find", ("slash",), "find", "Find a text, or /an expression/", "output", bar=True),
     Key("next-match", ("n",), "next", "Next match", "output", bar=True),
     Key("prev-match", ("N",), "previous", "Match before", "output", bar=True),
@@ -258,7 +258,6 @@ KEYMAP: tuple[Key, ...] = (
     Key("copy", ("y",), "copy", "Copy lines to the clipboard", "output", bar=True),
     Key("editor", ("e",), "pager", "Read the raw output in $PAGER", "output"),
     Key("mark-line", ("M",), "mark", "Draw a line under what is there now", "output", bar=True),
-    Key("steps", ("s",), "steps", "Go to the output of one of its steps", "output"),
     Key(
         "progress",
         ("p",),
@@ -267,6 +266,14 @@ KEYMAP: tuple[Key, ...] = (
         "output",
         bar=True,
     ),
+    # The line in which one types what to find
+    Key("submit", ("enter",), "go there", "Go to what is found", "find-text", bar=True),
+    # Output of a run of several steps
+    Key("step-toggle", ("enter",), "fold", "Fold this step, or open it", "steps", bar=True),
+    Key("fold-all", ("F",), "fold all", "Fold all steps, or open all", "steps", bar=True),
+    Key("steps", ("s",), "steps", "Go to the output of one of its steps", "steps", bar=True),
+    Key("step-next", ("right_square_bracket",), "next step", "To the next step", "steps"),
+    Key("step-prev", ("left_square_bracket",), "step before", "To the step before", "steps"),
     # Output of a task on many hosts
     Key("open", ("enter", "l"), "output", "All the output of one host", "outcomes", bar=True),
     Key("merge", ("m",), "mode", "Grouped, merged, per host", "outcomes", bar=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -315,3 +316,54 @@ def test_two_indexes_of_one_file_do_not_meet(
         other.extend(2)
 
         assert (other.line_count, index.line_count) == (1, 2)
+
+
+# --- lines that end where something else begins ------------------------------------------------
+
+
+def by_breaks(data: bytes, breaks: list[int]) -> list[bytes]:
+    """What the lines of a file are, told simply: cut at the breaks, then at the line ends."""
+    edges = [0, *sorted({place for place in breaks if 0 < place < len(data)}), len(data)]
+    return [
+        line
+        for begin, end in pairwise(edges)
+        for line in data[begin:end].removesuffix(b"\n").split(b"\n")
+        if begin < end
+    ]
+
+
+@given(
+    data=st.lists(st.sampled_from([b"a", b"bc", b"\n", b"x" * 40_000]), max_size=12).map(b"".join),
+    places=st.lists(st.integers(0, 200_000), max_size=4),
+    step=st.sampled_from([7, 40_000, 1 << 20]),
+)
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_line_ends_before_every_break(
+    path: Path, data: bytes, places: list[int], step: int
+) -> None:
+    path.write_bytes(data)
+    breaks = [place % (len(data) + 1) for place in places]
+    with closing(LineIndex(path, breaks=breaks)) as index:
+        while index.extend(step):
+            pass
+        expected = by_breaks(data, breaks)
+        assert index.line_count == len(expected)
+        assert [line.data for line in index.read(0, 1000)] == [line[:LINE_CAP] for line in expected]
+        for place in breaks:
+            if 0 < place < len(data):
+                assert index.start_of(index.line_at(place)) == place
+
+
+def test_a_break_can_be_made_where_nothing_was_read_yet_or_a_line_ended(path: Path) -> None:
+    path.write_bytes(b"one\ntwo")
+    with closing(LineIndex(path)) as index:
+        index.extend(100)
+        assert index.break_at(4)
+        assert not index.break_at(7)  # the line was taken for one that goes on
+        assert index.break_at(9)
+        with path.open("ab") as file:
+            file.write(b"tail\n")
+        index.extend(100)
+        assert [line.data for line in index.read(0, 9)] == [b"one", b"twota", b"il"]

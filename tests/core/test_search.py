@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lazytui.core import matches
@@ -236,3 +237,31 @@ def test_a_raw_index_ends_lines_at_returns_and_newlines(
         if expected[-1] == b"":
             expected.pop()
         assert [line.data for line in lines.read(0, ALL)] == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    parts=st.lists(st.sampled_from([b"needle", b"nee", b"dle\n", b"\n", b"y" * 9]), max_size=40),
+    places=st.lists(st.integers(0, 300), max_size=4),
+)
+def test_a_word_that_a_break_cuts_is_no_match(
+    parts: list[bytes], places: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = b"".join(parts)
+    assume(all(len(line) < 64 for line in data.split(b"\n")))  # longer ones are seen in pieces
+    path = tmp_path_factory.mktemp("breaks") / "run.log"
+    path.write_bytes(data)
+    edges = [0, *sorted({place for place in places if 0 < place < len(data)}), len(data)]
+    expected: list[int] = []
+    before = 0
+    with pytest.MonkeyPatch.context() as patch, closing(LineIndex(path, breaks=edges)) as lines:
+        patch.setattr(matches, "BLOCK", 64)
+        lines.extend(ALL)
+        index = MatchIndex(lines, parse_query("needle"))
+        while index.extend(1000):
+            pass
+        for begin, end in pairwise(edges):
+            piece = data[begin:end]
+            expected += [before + line for line in reference(piece, b"needle")]
+            before += len(piece.removesuffix(b"\n").split(b"\n")) if piece else 0
+        assert all_lines(index) == expected

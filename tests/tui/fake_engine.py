@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from lazytui.core.exposure_model import ExposureSpec
     from lazytui.core.history import PastCommand
     from lazytui.core.probes import Probe
+    from lazytui.core.run_steps import RunStep
     from lazytui.core.where import Where
 
 GIB = 1 << 30
@@ -238,7 +239,7 @@ class FakeEngine:
     deeds: list[AuditRecord] = field(default_factory=list)
     troubles: dict[str, str] = field(default_factory=dict)
     steps: dict[int, Sequence[Mapping[str, object]]] = field(default_factory=dict)
-    starts: dict[int, int] = field(default_factory=lambda: {0: 0})
+    run_steps_of: dict[str, list[RunStep]] = field(default_factory=dict)
     past: list[PastCommand] = field(default_factory=list)
     config: FakeConfig = FakeConfig()
     members: dict[str, list[str]] = field(default_factory=dict)
@@ -326,8 +327,8 @@ class FakeEngine:
             return RuntimeTask.from_steps(known), Plan()
         return RuntimeTask(record.name).run_command(record.command), Plan()
 
-    async def step_starts(self, run_id: str) -> dict[int, int]:
-        return self.starts
+    async def run_steps(self, run_id: str) -> list[RunStep]:
+        return self.run_steps_of.get(run_id, [])
 
     async def run_again(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
         self.asked.append(("run_again", task_id, tuple(hosts)))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lazytui.ansi import render_line
-from lazytui.core.model import RunState
 from lazytui.core.save import save_output
 from lazytui.core.search import parse_query
 from lazytui.core.tasks import hosts_of
@@ -20,17 +17,17 @@ from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.base import RECORDS_SHOWN
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.compare import CompareScreen, Side, sides_of
+from lazytui.tui.screens.output_reading import OutputReading
 from lazytui.tui.screens.path_prompt import PathPrompt
-from lazytui.tui.screens.stopping import Stopping
 from lazytui.tui.widgets.bars import Bar
 from lazytui.tui.widgets.cells import Piece
-from lazytui.tui.widgets.log_draw import Times
 from lazytui.tui.widgets.log_find import FindBar
-from lazytui.tui.widgets.log_view import LogView
 from lazytui.tui.widgets.log_words import count_pieces, found_pieces, place_pieces
 from lazytui.tui.widgets.run_table import outcome_pieces, state_pieces, time_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from textual.app import ComposeResult
 
     from lazytui.core.lines import RawLine
@@ -40,25 +37,21 @@ if TYPE_CHECKING:
     from lazytui.tui.messages import Changes
 
 COPIED_LINES = 1000
-_STEP_KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
-_WHEN_FINDING = ("back", "find_keep", "quit_now")
+_WHEN_FINDING = ("back", "submit", "quit_now")
 
 
-class OutputScreen(Stopping):
+class OutputScreen(OutputReading):
     """What a run wrote, with its state in the header and how it ended below.
 
     Follows the growth of the spool and the changes of the run.
     """
 
-    SCOPES: ClassVar[tuple[str, ...]] = ("output", "page", "text", "global")
+    SCOPES: ClassVar[tuple[str, ...]] = ("steps", "output", "page", "text", "global")
     SAVED_FOR = "output"
-    BINDINGS = bindings("output", "text", "page")
+    BINDINGS = bindings("output", "steps", "text", "page")
 
     def __init__(self, context: Context, run_id: str) -> None:
-        super().__init__(context)
-        self.run_id = run_id
-        self._record = self.engine.runs.get(run_id)
-        self.log_view = LogView(self._spool, id="log")
+        super().__init__(context, run_id)
         self._status = Bar(id="status", classes="ruled")
         self._find = FindBar(id="find")
         self._only_when_kept = False  # what is typed now is for only matching lines
@@ -71,17 +64,6 @@ class OutputScreen(Stopping):
         yield self._status
         yield self._find
         yield self.key_bar
-
-    @property
-    def record(self) -> RunRecord:
-        """The run as the engine knows it now; as it was, once the engine keeps it no longer."""
-        with suppress(KeyError):  # a thousand runs have ended since
-            self._record = self.engine.runs.get(self.run_id)
-        return self._record
-
-    @property
-    def _spool(self) -> Path | None:
-        return Path(self._record.spool) if self._record.spool else None
 
     @property
     def hosts_meant(self) -> list[str]:
@@ -125,10 +107,12 @@ class OutputScreen(Stopping):
             self.log_view.grew(changes.output[self.run_id], at=self.clock.epoch())
         if self.run_id in changes.runs:
             self.rebuild()
+            self.read_steps()
 
     def on_screen_resume(self) -> None:
         """Catch up with what was written while another screen was shown."""
         super().on_screen_resume()
+        self.read_steps()
         spool = self._spool
         if spool is not None and spool.is_file():
             self.log_view.grew(spool.stat().st_size)
@@ -140,6 +124,11 @@ class OutputScreen(Stopping):
     def on_log_pane_follow_changed(self) -> None:
         """Say whether the text follows."""
         self._show_status()
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """While one types, the keys of that."""
+        return (*FindBar.SCOPES, *super().scopes) if self._find.display else super().scopes
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys do what can be done: while one types they are letters."""
@@ -154,9 +143,7 @@ class OutputScreen(Stopping):
                 return len(self._of_this_task()) > 1
             case "compare":
                 return len(self._comparable()) > 1
-            case "find_keep":
-                return False
-        return True
+        return super().check_action(action, parameters)
 
     # --- finding -----------------------------------------------------------------------------
 
@@ -186,10 +173,6 @@ class OutputScreen(Stopping):
         self._look_for(message.text)
 
     def on_find_bar_submitted(self) -> None:
-        """Go on with what is found."""
-        self.action_find_keep()
-
-    def action_find_keep(self) -> None:
         """Leave the field and go to the nearest match."""
         found = self.log_view.found
         self._end_finding()
@@ -223,51 +206,6 @@ class OutputScreen(Stopping):
     def action_prev_match(self) -> None:
         """Go to the match before."""
         self.log_view.go_to_match(-1)
-
-    # --- how the text is shown ---------------------------------------------------------------
-
-    def action_follow(self) -> None:
-        """Stay at the end as output comes, or stop it."""
-        self.log_view.action_toggle_follow()
-
-    def action_wrap(self) -> None:
-        """Let long lines go on below, or to the right."""
-        self.log_view.wrap = not self.log_view.wrap
-        self._show_status()
-
-    def action_timestamps(self) -> None:
-        """Show the time of day, the time since the start, or no times."""
-        ways = list(Times)
-        self.log_view.times = ways[(ways.index(self.log_view.times) + 1) % len(ways)]
-        self._show_status()
-
-    def action_progress(self) -> None:
-        """Show every state of a progress bar, or only the latest."""
-        self.log_view.raw = not self.log_view.raw
-        self._show_status()
-
-    def action_mark_line(self) -> None:
-        """Draw a line under what is there now."""
-        self.log_view.mark(self.clock.epoch())
-
-    def action_steps(self) -> None:
-        """Ask for a step, and go to where its output begins."""
-        self.intend(self._ask_step(), "steps")
-
-    async def _ask_step(self) -> None:
-        record = self.record
-        task, _ = await self.engine.task_of(record.task_id)
-        starts = await self.engine.step_starts(record.run_id)
-        steps = list(enumerate(task.steps[: len(_STEP_KEYS)]))
-        reached = max(starts)
-        lines = [f"{_step_word(at, reached, record)}  {step.title}" for at, step in steps]
-
-        def chosen(key: str | None) -> None:
-            if key is not None and (start := starts.get(_STEP_KEYS.index(key))) is not None:
-                self.log_view.go_to_offset(start)
-
-        choices = [(_STEP_KEYS[at], line) for at, line in enumerate(lines)]
-        self.open(ChoiceScreen("Go to the output of", (), choices, start=reached), chosen)
 
     # --- taking it along ---------------------------------------------------------------------
 
@@ -362,6 +300,7 @@ class OutputScreen(Stopping):
         self._record = self.engine.runs.get(run_id)
         self.log_view.open(self._spool)
         self.rebuild()
+        self.read_steps()
 
     def _comparable(self) -> list[Side]:
         records = self.engine.runs.records(RECORDS_SHOWN)
@@ -387,32 +326,6 @@ class OutputScreen(Stopping):
         """Ask how to stop the run."""
         self.ask_to_stop(self.record)
 
-    # --- moving ------------------------------------------------------------------------------
-
-    def action_text_down(self) -> None:
-        self.log_view.action_scroll_down()
-
-    def action_text_up(self) -> None:
-        self.log_view.action_scroll_up()
-
-    def action_text_left(self) -> None:
-        self.log_view.action_scroll_left()
-
-    def action_text_right(self) -> None:
-        self.log_view.action_scroll_right()
-
-    def action_text_top(self) -> None:
-        self.log_view.action_scroll_home()
-
-    def action_text_bottom(self) -> None:
-        self.log_view.action_scroll_end()
-
-    def action_text_page_down(self) -> None:
-        self.log_view.action_page_down()
-
-    def action_text_page_up(self) -> None:
-        self.log_view.action_page_up()
-
     def action_back(self) -> None:
         """Leave the field; then forget what is looked for; then leave the screen."""
         if self._find.display:
@@ -424,14 +337,3 @@ class OutputScreen(Stopping):
             self.dismiss()
             return
         self.rebuild()
-
-
-def _step_word(at: int, reached: int, record: RunRecord) -> str:
-    """Say how a step went: ``✓``, ``▸``, ``✗``; a blank for one that was not begun."""
-    if at < reached:
-        return "✓"
-    if at > reached:
-        return " "
-    if not record.state.is_final:
-        return "▸" if record.state is RunState.RUNNING else " "
-    return "✓" if record.state is RunState.SUCCEEDED else "✗"

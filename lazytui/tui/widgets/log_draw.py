@@ -11,8 +11,9 @@ from textual.strip import Strip
 
 from lazytui.core.lines import RawLine
 from lazytui.text import duration_text
+from lazytui.tui.widgets.log_heading import heading_strip
 from lazytui.tui.widgets.log_line import Marked, draw_line
-from lazytui.tui.widgets.log_rows import Mark
+from lazytui.tui.widgets.log_rows import Heading, Mark
 from lazytui.tui.widgets.log_wrap import broken
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class LogDrawing:
     def __init__(self, palette: Callable[[], Palette]) -> None:
         self._make_palette = palette
         self._palette: Palette | None = None
+        self.now: Callable[[], float] = time.time
+        self.cells = 0  # of the view
         self.query: Query | None = None
         self.here: int | None = None  # where the line begins that the user is at
         self.times = Times.OFF
@@ -93,8 +96,7 @@ class LogDrawing:
     def row(self, rows: Rows, number: int, last: int) -> Row | None:
         """Give a row; draws those up to, not including, ``last`` with it. None if there is none."""
         if (row := self._rows.get(number)) is None:
-            self._draw(rows, number, last)
-            row = self._rows.get(number)
+            row = self._draw(rows, number, last)
         return row
 
     def parts(self, number: int, row: Row, cells: int) -> list[Strip]:
@@ -140,8 +142,12 @@ class LogDrawing:
             return time.strftime("%H:%M:%S", time.localtime(at))
         return duration_text(max(0.0, at - (self.started or at)))
 
-    def _draw(self, rows: Rows, first: int, last: int) -> None:
-        """Read and draw rows up to one that is drawn already."""
+    def _draw(self, rows: Rows, first: int, last: int) -> Row | None:
+        """Read and draw rows up to one that is drawn already; gives the first.
+
+        A heading is not kept: with each line that comes, and each second, it says something else.
+        """
+        heading: Row | None = None
         if len(self._rows) > _KEPT_ROWS:
             self.forget()
         end = first + 1
@@ -152,12 +158,17 @@ class LogDrawing:
         except OSError as error:
             lines = [RawLine(f"cannot read this line: {error.strerror}".encode())]
         for number, line in enumerate(lines, first):
-            if isinstance(line, Mark):
+            if isinstance(line, Heading):
+                if number == first:
+                    strip = heading_strip(line, self.palette, self.now(), self.cells)
+                    heading = Row(strip, None)
+            elif isinstance(line, Mark):
                 self._rows[number] = Row(self._rule(line), None)
             else:
                 strip = draw_line(line, self.palette, self._marked(line))
                 self._rows[number] = Row(strip, line.start)
             self._parts.pop(number, None)
+        return heading or self._rows.get(first)
 
     def _marked(self, line: RawLine) -> Marked | None:
         if self.query is None:

@@ -9,7 +9,7 @@ from lazytui.core.lines import LineIndex
 from lazytui.core.matches import MatchIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from lazytui.core.search import Query
@@ -24,15 +24,16 @@ class LogFile:
     Args:
         path: the file.
         raw: every carriage return ends a line.
+        breaks: where in the file something else begins, on a line of its own.
 
     Raises:
         OSError: the file cannot be opened.
     """
 
-    def __init__(self, path: Path, *, raw: bool) -> None:
+    def __init__(self, path: Path, *, raw: bool, breaks: Sequence[int] = ()) -> None:
         self.path = path
         self.raw = raw
-        self.whole = LineIndex(path, returns_end_lines=raw)
+        self.whole = LineIndex(path, returns_end_lines=raw, breaks=breaks)
         self.tail: LineIndex | None = None  # shown instead, while the whole is not indexed
         self.matches: MatchIndex | None = None
         self.searched = True  # everything that is there
@@ -47,6 +48,11 @@ class LogFile:
         self.matches = None if query is None else MatchIndex(self.whole, query)
         self.searched = query is None
 
+    def breaks_at(self, offsets: Sequence[int]) -> bool:
+        """Begin a line at each of the offsets; False if that takes to read the file anew."""
+        indexes = [self.whole, *([self.tail] if self.tail else [])]
+        return all(index.break_at(offset) for index in indexes for offset in offsets)
+
     async def extend(self, wants_tail: Callable[[], bool]) -> bool:
         """Read the next piece; True if there is more.
 
@@ -58,7 +64,12 @@ class LogFile:
         """
         more = await asyncio.to_thread(self.whole.extend, PIECE)
         if more and self.tail is None and wants_tail():
-            self.tail = LineIndex(self.path, last_bytes=TAIL, returns_end_lines=self.raw)
+            self.tail = LineIndex(
+                self.path,
+                last_bytes=TAIL,
+                returns_end_lines=self.raw,
+                breaks=self.whole.breaks,
+            )
         if self.tail is not None:
             await asyncio.to_thread(self.tail.extend, PIECE)
         matches = self.matches

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from lazytui.tui.keymap import bindings
 from lazytui.tui.widgets.bars import Bar
 from lazytui.tui.widgets.cells import Piece, content_of, width_of
 
@@ -21,6 +22,9 @@ MOST_CHARS = 1000  # somebody pasted something else
 
 class FindBar(Horizontal):
     """A sign, a field, and beside it what was found so far. Each change of the text is told."""
+
+    SCOPES: ClassVar[tuple[str, ...]] = ("find-text",)
+    BINDINGS = bindings("find-text")
 
     class Changed(Message):
         """The text is another one."""
@@ -73,4 +77,8 @@ class FindBar(Horizontal):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The field takes ``enter`` before the screen does."""
         event.stop()
+        self.post_message(self.Submitted())
+
+    def action_submit(self) -> None:
+        """Go to what is found."""
         self.post_message(self.Submitted())

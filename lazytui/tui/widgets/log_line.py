@@ -37,6 +37,8 @@ class Palette:
         match: what was looked for and found.
         here: the match that the user is at.
         mark: a line that the user drew.
+        heading: the ground of a row above the output of a step.
+        cursor: the ground of the row that the user is at.
     """
 
     base: Style
@@ -46,6 +48,8 @@ class Palette:
     match: Style
     here: Style
     mark: Style
+    heading: Style
+    cursor: Style
     _made: dict[ParsedStyle, Style] = field(default_factory=dict, compare=False, repr=False)
 
     def style(self, wanted: ParsedStyle) -> Style:

@@ -29,7 +29,10 @@ class LogPane(ScrollView, can_focus=True):
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *(f"log-view--{part}" for part in ("remark", "rule", "match", "here", "mark", *NAMED))
+        *(
+            f"log-view--{part}"
+            for part in ("remark", "rule", "match", "here", "mark", "heading", "cursor", *NAMED)
+        )
     }
     DEFAULT_CSS = """
     LogPane {
@@ -39,6 +42,8 @@ class LogPane(ScrollView, can_focus=True):
         & > .log-view--match { color: $accent; background: $panel; }
         & > .log-view--here { color: $background; background: $accent; }
         & > .log-view--mark { color: $accent; }
+        & > .log-view--heading { background: $surface; }
+        & > .log-view--cursor { background: $panel; }
         & > .log-view--black { color: $text-muted; }
         & > .log-view--red { color: $error; }
         & > .log-view--green { color: $success; }
@@ -219,6 +224,7 @@ class LogPane(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one row of the view."""
         width, style = self._cells, self._drawing
+        style.cells = width
         base = style.palette.base
         place = self._place_at(y)
         row = self._row(place.row)
@@ -287,4 +293,6 @@ class LogPane(ScrollView, can_focus=True):
             match=part("match"),
             here=part("here"),
             mark=part("mark"),
+            heading=part("heading"),
+            cursor=part("cursor"),
         )

@@ -6,11 +6,14 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lazytui.core.lines import RawLine
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lazytui.core.lines import LineIndex, RawLine
+    from lazytui.core.lines import LineIndex
     from lazytui.core.matches import MatchIndex
+    from lazytui.core.run_steps import RunStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,26 @@ class Mark:
 
     offset: int
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The row above the output of a step; of one that was not begun, all there is of it.
+
+    Args:
+        step: which.
+        lines: how many it has, of those that are shown; None where that is not known.
+        is_open: they are in the rows below.
+        more: how many steps that were not begun stand in this row beside it.
+    """
+
+    step: RunStep
+    lines: int | None = None
+    is_open: bool = False
+    more: int = 0
+
+
+Shown = RawLine | Mark | Heading
 
 
 class Rows:
@@ -46,17 +69,27 @@ class Rows:
     @property
     def count(self) -> int:
         """How many rows there are now."""
+        return self.line_rows
+
+    @property
+    def line_rows(self) -> int:
+        """How many of them are lines or marks, put away or not."""
         if self.matches is not None:
             return self.matches.count
         return self.lines.line_count + len(self._placed())
 
-    def read(self, first: int, last: int) -> list[RawLine | Mark]:
+    @property
+    def last_row(self) -> int:
+        """The row of the last line: it may go on."""
+        return max(0, self.count - 1)
+
+    def read(self, first: int, last: int) -> list[Shown]:
         """Give the rows ``first`` up to, not including, ``last``.
 
         Raises:
             OSError: the file cannot be read.
         """
-        last = min(last, self.count)
+        last = min(last, self.line_rows)
         if self.matches is not None:
             numbers = [self.matches.line(row) for row in range(first, last)]
             return [line for number in numbers for line in self.lines.read(number, number + 1)]
@@ -64,7 +97,7 @@ class Rows:
         begin = first - bisect_left(placed, first)
         end = last - bisect_left(placed, last)
         lines = iter(self.lines.read(begin, end))
-        found: list[RawLine | Mark] = []
+        found: list[Shown] = []
         for row in range(first, last):
             if (mark := self._mark_in(row)) is not None:
                 found.append(mark)

@@ -20,8 +20,10 @@ from lazytui.tui.widgets.log_rows import Mark, Rows
 from lazytui.tui.widgets.log_wrap import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from lazytui.core.matches import MatchIndex
     from lazytui.core.search import Query
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,8 @@ class LogView(LogPane):
         super().__init__(id=id, classes=classes)
         self._path = path
         self._file: LogFile | None = None
+        self._breaks: Sequence[int] = ()  # where in the file a line begins in any case
+        self._last_row = 0  # of the last line, as shown: it may go on
         self._marks: list[Mark] = []
         self._query: Query | None = None
         self._only = False
@@ -91,6 +95,11 @@ class LogView(LogPane):
     def end(self) -> int:
         """How many bytes of the file are known."""
         return self._rows.lines.end if self._rows else 0
+
+    @property
+    def place_name(self) -> str:
+        """What part of the output the user is in, if it has parts."""
+        return ""
 
     @property
     def new_below(self) -> int:
@@ -182,14 +191,6 @@ class LogView(LogPane):
         self._show_line(line)
         self.post_message(self.Changed(self))
 
-    def go_to_offset(self, offset: int) -> None:
-        """Show the text from an offset in the file on, as soon as it is known what is there."""
-        self.follow = False  # or what comes would carry it away
-        self._leave_tail()
-        self._return_to = offset
-        self._return()
-        self._wake.set()
-
     def mark(self, at: float) -> None:
         """Draw a line under the output there is.
 
@@ -208,7 +209,10 @@ class LogView(LogPane):
 
     def last_lines(self, most: int) -> list[RawLine]:
         """The last ``most`` of the lines that are shown."""
-        return self._read(self.line_count - most, self.line_count)
+        if self._rows is None:
+            return []
+        rows = Rows(self._rows.lines, self._rows.matches)
+        return _lines(rows, rows.count - most, rows.count)
 
     def last_matches(self, most: int) -> list[RawLine]:
         """The last ``most`` of the lines that match, so far."""
@@ -216,12 +220,10 @@ class LogView(LogPane):
         if matches is None:
             return []
         rows = Rows(matches.index, matches)
-        found = rows.read(max(0, rows.count - most), rows.count)
-        return [line for line in found if isinstance(line, RawLine)]
+        return _lines(rows, rows.count - most, rows.count)
 
     def _read(self, first: int, last: int) -> list[RawLine]:
-        rows = self._rows.read(max(0, first), last) if self._rows else []
-        return [line for line in rows if isinstance(line, RawLine)]
+        return _lines(self._rows, first, last) if self._rows else []
 
     def action_scroll_home(self) -> None:
         """Go to the first line."""
@@ -238,10 +240,7 @@ class LogView(LogPane):
 
     def watch_raw(self) -> None:
         """Read the file in another way."""
-        if self._file is not None:
-            self._keep_place()
-            self._close()
-        self._wake.set()
+        self._read_anew()
 
     def watch_times(self) -> None:
         """Show or hide the times."""
@@ -312,11 +311,14 @@ class LogView(LogPane):
             self._forget("No output so far.")
             if self._path is None:
                 return
-            file = self._file = LogFile(self._path, raw=self.raw)
+            file = self._file = LogFile(self._path, raw=self.raw, breaks=self._breaks)
             file.find(self._query)
             self._set_rows()
         more = True
         while more and file is self._file:
+            if not file.breaks_at(self._breaks):
+                self._read_anew()
+                return
             more = await file.extend(lambda: self.follow and not self._only)
             if file is not self._file:
                 return
@@ -328,6 +330,13 @@ class LogView(LogPane):
             self._return()
             self._seek()
         self._return(at_last=True)
+
+    def _read_anew(self) -> None:
+        """Read the file from its start, with the same line at the top."""
+        if self._file is not None:
+            self._keep_place()
+            self._close()
+        self._wake.set()
 
     def _leave_tail(self) -> None:
         """Number the lines from the start of the file, with the same ones in sight if known."""
@@ -371,24 +380,38 @@ class LogView(LogPane):
     def _set_rows(self) -> None:
         self._redraw()
         file = self._file
-        only = file.matches if file and self._only else None
-        self._rows = Rows(file.shown, only, self._marks) if file else None
+        self._rows = self._rows_of(file) if file else None
+        self._last_row = 0
+
+    def _rows_of(self, file: LogFile) -> Rows:
+        return Rows(file.shown, self._matches_shown(file), self._marks)
+
+    def _matches_shown(self, file: LogFile) -> MatchIndex | None:
+        """The matches, if nothing else is shown."""
+        return file.matches if self._only else None
 
     def _show_growth(self) -> None:
         rows = self._rows
         if rows is None:
             return
-        changed = max(0, self.virtual_size.height - 1)
+        changed, self._last_row = self._last_row, rows.last_row
         self._drawing.forget(changed)  # the last line may go on
-        self._drawing.forget(max(0, rows.count - 1))
+        self._drawing.forget(self._last_row)
         if self.times is not Times.OFF:
             self.set_timer(_TIMES_LATER_S, self._read_times)
         self._show_size()
         if self.follow:
             self._go_to_end()
-        if self.wrap or changed <= self.scroll_offset.y + self.size.height:
+        if (
+            self.wrap
+            or self._first_changed(rows, changed) <= self.scroll_offset.y + self.size.height
+        ):
             self.refresh()
         self.post_message(self.Changed(self))
+
+    def _first_changed(self, rows: Rows, row: int) -> int:
+        """The first row that looks different, now that there is more from ``row`` on."""
+        return row
 
     def _read_times(self) -> None:
         arrivals = self._drawing.arrivals
@@ -409,3 +432,8 @@ class LogView(LogPane):
         self._file = self._rows = None
         self._rank = self._drawing.here = None
         self._redraw()
+
+
+def _lines(rows: Rows, first: int, last: int) -> list[RawLine]:
+    """The lines of output among some rows."""
+    return [line for line in rows.read(max(0, first), last) if isinstance(line, RawLine)]

@@ -37,6 +37,8 @@ def count_pieces(found: Found) -> list[Piece]:
 def place_pieces(view: LogView, *, is_final: bool) -> list[Piece]:
     """Say how the text is shown, and whether it follows or what came since it does not."""
     ways = []
+    if view.place_name:
+        ways.append(view.place_name)
     if view.wrap:
         ways.append("wrapped")
     if view.raw:
