@@ -227,6 +227,40 @@ async def test_x_stops_all_running_runs_of_a_task():
         await settle(pilot, "TERM sent to 2 runs")
 
 
+async def test_marked_tasks_run_again_everywhere_or_where_they_failed():
+    engine = lab()
+    engine.add_task("make", [("gpu01", S), ("gpu02", F)])
+    engine.add_task("test", [("gpu01", L)])
+    engine.add_task("lint", [("gpu01", S)])
+    async with shown(engine) as pilot:
+        screen = await go(pilot, "asterisk")
+        assert "the marked: r again  D forget" in text(pilot.app)
+        await pilot.press("r")
+        await settle(pilot, "Run 3 tasks again?")
+        assert "where they failed   2 tasks, 2 runs" in text(pilot.app)
+        assert "everywhere   3 tasks, 4 runs" in text(pilot.app)
+        await pilot.press("f")
+        await settle(pilot, "Again: 2 tasks, 2 runs")
+        assert engine.asked == [("run_again", 1, ("gpu02",)), ("run_again", 2, ("gpu01",))]
+        assert screen.table.marked == []
+        await pilot.press("asterisk", "r", "a")
+        await settle(pilot, "Again: 5 tasks, 6 runs")
+
+
+async def test_nothing_runs_again_and_marks_stay_after_esc():
+    engine = lab()
+    engine.add_task("make", [("gpu01", S)])
+    engine.add_task("test", [("gpu01", S)])
+    async with shown(engine) as pilot:
+        screen = await go(pilot, "asterisk", "r")
+        await settle(pilot, "Run 2 tasks again?")
+        assert "where they failed" not in text(pilot.app)
+        await pilot.press("escape")
+        await settle(pilot, "2 marked")
+        assert engine.asked == []
+        assert sorted(screen.table.marked) == ["1", "2"]
+
+
 async def test_marks_stop_the_runs_of_several_tasks():
     engine = lab()
     for host in ("gpu01", "gpu02"):

@@ -10,7 +10,7 @@ from lazytui.core.saved import SavedCommand, save_command
 from lazytui.core.step import CommandSpec
 from lazytui.core.task_file import draft_of
 from lazytui.core.tasks import hosts_of
-from lazytui.errors import UsageError
+from lazytui.errors import LazytuiError, UsageError
 from lazytui.text import sanitize
 from lazytui.tui.run_order import count_text
 from lazytui.tui.screens.ask_text import AskText
@@ -18,14 +18,17 @@ from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.run_prompt import ask_run, show_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from lazytui.core.model import RunRecord
     from lazytui.core.plan import Plan
     from lazytui.core.task import RuntimeTask
+    from lazytui.core.tasks import TaskView
     from lazytui.tui.context import Context
     from lazytui.tui.screens.base import EngineScreen
+
+NAMED = 8  # tasks that a question names
 
 
 def ask_again(screen: EngineScreen, context: Context, runs: Sequence[RunRecord]) -> None:
@@ -76,6 +79,64 @@ async def _again(
     records = await context.engine.run_again(run.task_id, hosts)
     if screen.is_current and records:
         show_runs(screen, context, records)
+
+
+def ask_all_again(
+    screen: EngineScreen, context: Context, tasks: Sequence[TaskView], then: Callable[[], None]
+) -> None:
+    """Run several tasks again, all their steps: asks whether everywhere or where they failed.
+
+    Args:
+        screen: where it is asked for.
+        context: of the app.
+        tasks: those that are meant.
+        then: called when it was decided.
+    """
+    everywhere = [(task.task_id, hosts_of(task.runs)) for task in tasks]
+    failed = [
+        (task.task_id, hosts)
+        for task in tasks
+        if (hosts := hosts_of(run for run in task.runs if _went_wrong(run)))
+    ]
+    choices = [("a", f"everywhere   {_amount(everywhere)}")]
+    if failed and failed != everywhere:
+        choices.insert(0, ("f", f"where they failed   {_amount(failed)}"))
+    lines = [f"#{task.task_id} {task.name}" for task in tasks[:NAMED]]
+    if len(tasks) > NAMED:
+        lines.append(f"and {len(tasks) - NAMED} more")
+    if alive := sum(not task.is_over for task in tasks):
+        lines.append(f"{alive} of them still {'runs' if alive == 1 else 'run'}, and will go on.")
+
+    def chosen(key: str | None) -> None:
+        if key is not None:
+            wanted = failed if key == "f" else everywhere
+            screen.intend(_all_again(screen, context, wanted), "run again")
+            then()
+
+    screen.open(ChoiceScreen(f"Run {len(tasks)} tasks again?", lines, choices, start=0), chosen)
+
+
+def _amount(wanted: Sequence[tuple[int, Sequence[str]]]) -> str:
+    runs = sum(len(hosts) for _, hosts in wanted)
+    tasks = "1 task" if len(wanted) == 1 else f"{len(wanted)} tasks"
+    return f"{tasks}, {runs} run{'' if runs == 1 else 's'}"
+
+
+async def _all_again(
+    screen: EngineScreen, context: Context, wanted: Sequence[tuple[int, Sequence[str]]]
+) -> None:
+    """Run tasks again in the order in which they ran; one that cannot be is told, others go on."""
+    problems: list[str] = []
+    for task_id, hosts in sorted(wanted):
+        try:
+            await context.engine.run_again(task_id, hosts)
+        except LazytuiError as error:
+            problems.append(f"#{task_id}: {error}")
+    started = [one for one in wanted if not any(p.startswith(f"#{one[0]}:") for p in problems)]
+    if started:
+        screen.app.notify(f"Again: {_amount(started)}", markup=False)
+    if problems:
+        screen.app.notify(sanitize("\n".join(problems[:5])), severity="warning", markup=False)
 
 
 def plain_command(task: RuntimeTask, plan: Plan) -> bool:

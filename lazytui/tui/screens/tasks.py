@@ -10,7 +10,7 @@ from lazytui.core.tasks import TaskList, hosts_of
 from lazytui.errors import UsageError
 from lazytui.text import age_text, sanitize
 from lazytui.tui.keymap import bindings
-from lazytui.tui.screens.again import ask_again, ask_to_keep, edit_again
+from lazytui.tui.screens.again import NAMED, ask_again, ask_all_again, ask_to_keep, edit_again
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.confirm import confirm
 from lazytui.tui.screens.listing import ListScreen
@@ -37,6 +37,7 @@ NOTHING = (
     Piece(" on a host runs a command there: try ", "quiet"),
     Piece("uptime"),
 )
+FOR_MARKED = ("rerun", "stop", "kill", "delete")
 RUNS_FOLDED = 100_000  # all that an engine keeps in memory
 SHOWN_CHARS = 200  # of a filter, in the status
 
@@ -151,11 +152,21 @@ class TasksScreen(ListScreen, Stopping):
         self._filter_bar.show(problem if self._problem else [Piece(f"{shown} of {total}", "quiet")])
         self.show_keys()
 
+    def _for_marked(self) -> list[Piece]:
+        """Say which keys are for all that is marked."""
+        pieces = [Piece("the marked: ", "quiet")]
+        for key in self.keys.of("tasks"):
+            if key.id in FOR_MARKED and self.can(key):
+                pieces += [Piece(key.shown, "keys"), Piece(f" {key.text}  ", "quiet")]
+        return [*pieces, Piece("  ")]
+
     def _filtered(self) -> list[Piece]:
         """Say what keeps tasks out of the list."""
         pieces: list[Piece] = []
         if self.table.marking_range:
             pieces = [Piece("v", "keys"), Piece(" ends the range", "quiet"), Piece("   ")]
+        elif self.table.marked:
+            pieces = self._for_marked()
         if self._failed_only:
             pieces += [Piece("failed only", "attention"), Piece("   ")]
         if self._filter.terms:
@@ -213,9 +224,12 @@ class TasksScreen(ListScreen, Stopping):
         self.open(TaskOutputScreen(self.context, task.task_id))
 
     def action_rerun(self) -> None:
-        """Ask to run the same again, there."""
-        if task := self.table.current_task:
-            ask_again(self, self.context, task.runs)
+        """Ask to run the same again, there; with marks, all that is marked."""
+        chosen = self.table.chosen
+        if len(chosen) > 1:
+            ask_all_again(self, self.context, chosen, self.table.clear_marks)
+        elif chosen:
+            ask_again(self, self.context, chosen[0].runs)
 
     def action_new(self) -> None:
         """Make a task of several steps; what was left in the editor is there again."""
@@ -254,8 +268,8 @@ class TasksScreen(ListScreen, Stopping):
             return
         what = f"#{over[0].task_id}" if len(over) == 1 else f"{len(over)} tasks"
         lines = [
-            *(f"#{task.task_id} {task.name}" for task in over[:8]),
-            *([f"and {len(over) - 8} more"] if len(over) > 8 else []),
+            *(f"#{task.task_id} {task.name}" for task in over[:NAMED]),
+            *([f"and {len(over) - NAMED} more"] if len(over) > NAMED else []),
             "Their output here goes too. Events still say who ran what.",
         ]
         if alive := len(self.table.chosen) - len(over):
