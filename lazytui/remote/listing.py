@@ -10,7 +10,7 @@ from lazytui.remote import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Callable, Dict, List, Tuple
 
     from lazytui.remote.agent import Agent, Answer
 
@@ -75,29 +75,53 @@ class Listings:
     def folder(self, ask: "Dict[str, Any]", payload: bytes) -> "Answer":
         """What is in a folder; with ``make`` it is made first."""
         path = ask["path"].encode("utf-8", "surrogateescape")
-        reader, writer = posix.pipe()
-        if posix.fork() == 0:
-            tell(writer, path, bool(ask.get("make")))
-        posix.close(writer)
-        said: "List[bytes]" = []
 
-        def readable() -> None:
-            piece = posix.read(reader, 65536)
-            if piece and sum(map(len, said)) < MOST_BYTES:
-                said.append(piece)
-                return
-            self.agent.timers.pop(expire, None)
-            self.agent.unwatch(reader)
-            text = b"".join(said).decode("ascii")
-            self.agent.answer(ask["id"], self.agent.scan(text, 0)[0] if text else no_answer())
+        def work() -> "Tuple[Dict[str, Any], bytes]":
+            if ask.get("make"):
+                posix.mkdir(absolute(path), 0o777)
+            return look(path), b""
 
-        def expire() -> None:
-            self.agent.unwatch(reader)
-            self.agent.answer(ask["id"], no_answer())
-
-        self.agent.watch(reader, readable)
-        self.agent.after(PATIENCE_S, expire)
+        in_child(self.agent, ask["id"], PATIENCE_S, work)
         return None
+
+
+def in_child(
+    agent: "Agent",
+    number: int,
+    patience_s: float,
+    work: "Callable[[], Tuple[Dict[str, Any], bytes]]",
+) -> None:
+    """Answer a request with what ``work`` gives in a child; a disk may not answer at all.
+
+    Args:
+        agent: who answers.
+        number: of the request.
+        patience_s: after so many seconds the child is left alone.
+        work: gives the answer, and bytes that go along.
+    """
+    reader, writer = posix.pipe()
+    if posix.fork() == 0:
+        tell(writer, work)
+    posix.close(writer)
+    said: "List[bytes]" = []
+
+    def readable() -> None:
+        piece = posix.read(reader, 65536)
+        if piece and sum(map(len, said)) < MOST_BYTES:
+            said.append(piece)
+            return
+        agent.timers.pop(expire, None)
+        agent.unwatch(reader)
+        text, _, data = b"".join(said).partition(b"\n")
+        reply = agent.scan(text.decode("ascii"), 0)[0] if text else no_answer()
+        agent.send(dict({"id": number, "ok": True}, **reply), data)
+
+    def expire() -> None:
+        agent.unwatch(reader)
+        agent.answer(number, no_answer())
+
+    agent.watch(reader, readable)
+    agent.after(patience_s, expire)
 
 
 def no_answer() -> "Dict[str, Any]":
@@ -105,17 +129,15 @@ def no_answer() -> "Dict[str, Any]":
     return {"ok": False, "kind": "error", "error": "the disk does not answer"}
 
 
-def tell(writer: int, path: bytes, make: bool) -> None:
-    """Look, in a child of the agent, and write what is there; never returns."""
+def tell(writer: int, work: "Callable[[], Tuple[Dict[str, Any], bytes]]") -> None:
+    """Work, in a child of the agent, and write what came of it; never returns."""
     try:
         try:
-            if make:
-                posix.mkdir(absolute(path), 0o777)
-            reply = look(path)
+            reply, data = work()
         except OSError as problem:
             words = problem.strerror or str(problem)
-            reply = {"ok": False, "kind": "error", "error": words}
-        text = system.encode(reply).encode("ascii")
+            reply, data = {"ok": False, "kind": "error", "error": words}, b""
+        text = system.encode(reply).encode("ascii") + b"\n" + data
         while text:
             text = text[posix.write(writer, text) :]
     finally:

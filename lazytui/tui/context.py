@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lazytui.core.audit import AuditRecord
     from lazytui.core.events import EventBus
     from lazytui.core.exposure_model import Exposure, ExposureSpec, Suggestion, TestResult
-    from lazytui.core.files import Folder
+    from lazytui.core.files import Contents, Folder, Removed
     from lazytui.core.groups import Group
     from lazytui.core.history import PastCommand
     from lazytui.core.model import HostState, Metrics, RunRecord, RuntimeInfo
@@ -167,10 +167,27 @@ class RunsView(Protocol):
 
 
 class FilesView(Protocol):
-    """Folders to look into."""
+    """Folders to look into, and files; TransferError when something fails."""
 
     async def look(self, host: str | None, path: str, *, make: bool = False) -> Folder:
-        """Look into a folder of a host, of the manager for None; TransferError when it fails."""
+        """Look into a folder of a host, of the manager for None."""
+
+    async def rename(self, host: str | None, path: str, to: str) -> object:
+        """Give something another name, or another place on the same disk."""
+
+    async def remove(self, host: str | None, paths: Sequence[str]) -> Removed:
+        """Remove files, and folders with all in them."""
+
+    async def read(self, host: str | None, path: str, offset: int, size: int) -> Contents:
+        """Read a piece of a file."""
+
+    async def fetch(self, host: str | None, path: str, most: int) -> Contents:
+        """Read a whole file of at most so many bytes."""
+
+    async def replace(
+        self, host: str | None, path: str, data: bytes, seen: Mapping[str, int] | None
+    ) -> object:
+        """Give a file a new content, unless it is another than the one that was seen."""
 
 
 class TransfersView(Protocol):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lazytui.core.files import PIECE, FileChangedError
 from lazytui.errors import TransferError
 from tests.engines import engine_on
 
@@ -88,3 +89,41 @@ async def test_a_folder_of_very_many_is_cut_and_says_so(farm: SSHFarm) -> None:
 
     assert len(folder.files) == 3000
     assert folder.more >= 100
+
+
+@pytest.mark.parametrize("where", ["gpu01", None])
+async def test_a_file_is_read_edited_renamed_and_removed_here_and_there(
+    farm: SSHFarm, where: str | None
+) -> None:
+    home = farm.add("gpu01").home
+    big = os.urandom(2 * PIECE + 17)
+    (home / "big").write_bytes(big)
+
+    async with engine_on(farm) as engine:
+        files = engine.files
+        was = await files.fetch(where, str(home / "big"), 1 << 20)
+        assert (was.data, was.size) == (big, len(big))
+        await files.replace(where, str(home / "big"), big[::-1], was.stamp)
+        assert (home / "big").read_bytes() == big[::-1]
+        with pytest.raises(FileChangedError, match="changed there meanwhile"):
+            await files.replace(where, str(home / "big"), b"late", was.stamp)
+        assert (home / "big").read_bytes() == big[::-1]
+        await files.replace(where, str(home / "big"), b"", None)
+        await files.rename(where, str(home / "big"), str(home / "small"))
+        (home / "small").write_bytes(b"xy")
+        with pytest.raises(TransferError, match="more than 1B"):
+            await files.fetch(where, str(home / "small"), 1)
+        removed = await files.remove(where, [str(home / "small")])
+
+    assert (removed.count, removed.problems) == (1, ())
+    assert not [path for path in home.iterdir() if path.name in ("big", "small")]
+
+
+async def test_a_rename_onto_something_is_refused_and_says_where(farm: SSHFarm) -> None:
+    home = farm.add("gpu01").home
+    (home / "a").touch()
+    (home / "b").touch()
+
+    async with engine_on(farm) as engine:
+        with pytest.raises(TransferError, match="gpu01:a: something has that name already"):
+            await engine.files.rename("gpu01", "a", "b")

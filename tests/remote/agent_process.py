@@ -149,7 +149,8 @@ class AgentProcess:
                 self.events.append((header, payload))
             else:
                 self.order.append(f"answer {header['id']}")
-                self.answers[header["id"]] = header
+                whole = {**header, "payload": payload} if payload else header
+                self.answers[header["id"]] = whole
         del self.buffer[:start]
 
     def ask(self, op: str, payload: bytes = b"", **fields: Any) -> int:
