@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lazytui.ansi import render_line
 from lazytui.core.save import save_output
-from lazytui.core.search import parse_query
 from lazytui.core.tasks import hosts_of
 from lazytui.errors import LazytuiError, UsageError
 from lazytui.text import sanitize, size_text
@@ -19,9 +18,7 @@ from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.compare import CompareScreen, Side, sides_of
 from lazytui.tui.screens.output_reading import OutputReading
 from lazytui.tui.screens.path_prompt import PathPrompt
-from lazytui.tui.widgets.bars import Bar
 from lazytui.tui.widgets.cells import Piece
-from lazytui.tui.widgets.log_find import FindBar
 from lazytui.tui.widgets.log_words import count_pieces, found_pieces, place_pieces
 from lazytui.tui.widgets.run_table import outcome_pieces, state_pieces, time_text
 
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
     from lazytui.tui.messages import Changes
 
 COPIED_LINES = 1000
-_WHEN_FINDING = ("back", "submit", "quit_now")
 
 
 class OutputScreen(OutputReading):
@@ -52,13 +48,9 @@ class OutputScreen(OutputReading):
 
     def __init__(self, context: Context, run_id: str) -> None:
         super().__init__(context, run_id)
-        self._status = Bar(id="status", classes="ruled")
-        self._find = FindBar(id="find")
-        self._only_when_kept = False  # what is typed now is for only matching lines
 
     def compose(self) -> ComposeResult:
         """Lay out header, text, status and keys."""
-        self._find.display = False
         yield self.header
         yield self.log_view
         yield self._status
@@ -117,95 +109,17 @@ class OutputScreen(OutputReading):
         if spool is not None and spool.is_file():
             self.log_view.grew(spool.stat().st_size)
 
-    def on_log_pane_changed(self) -> None:
-        """Say what was found and what came."""
-        self._show_status()
-
-    def on_log_pane_follow_changed(self) -> None:
-        """Say whether the text follows."""
-        self._show_status()
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """While one types, the keys of that."""
-        return (*FindBar.SCOPES, *super().scopes) if self._find.display else super().scopes
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys do what can be done: while one types they are letters."""
-        if self._find.display:
-            return action in _WHEN_FINDING
-        match action:
-            case "stop":
-                return not self.record.state.is_final
-            case "next_match" | "prev_match":
-                return self.log_view.found is not None
-            case "host_next":
-                return len(self._of_this_task()) > 1
-            case "compare":
-                return len(self._comparable()) > 1
+        """Keys do what can be done."""
+        if not self.is_typing:
+            match action:
+                case "stop":
+                    return not self.record.state.is_final
+                case "host_next":
+                    return len(self._of_this_task()) > 1
+                case "compare":
+                    return len(self._comparable()) > 1
         return super().check_action(action, parameters)
-
-    # --- finding -----------------------------------------------------------------------------
-
-    def action_find(self) -> None:
-        """Ask for what to find."""
-        self._ask_to_find(only=False)
-
-    def action_filter(self) -> None:
-        """Show only matching lines or all of them again; ask which, if nothing is looked for."""
-        found = self.log_view.found
-        if found is None:
-            self._ask_to_find(only=True)
-        else:
-            self.log_view.only_matching(on=not found.only)
-            self.rebuild()
-
-    def _ask_to_find(self, *, only: bool) -> None:
-        found = self.log_view.found
-        self._only_when_kept = only
-        self._status.display = False
-        self._find.begin("&" if only else "/", found.query.text if found else "")
-        self._find.show(count_pieces(found) if found else ())
-        self.show_keys()
-
-    def on_find_bar_changed(self, message: FindBar.Changed) -> None:
-        """Mark what is found while one types."""
-        self._look_for(message.text)
-
-    def on_find_bar_submitted(self) -> None:
-        """Leave the field and go to the nearest match."""
-        found = self.log_view.found
-        self._end_finding()
-        if found is not None:
-            if self._only_when_kept:
-                self.log_view.only_matching(on=True)
-            else:
-                self.log_view.find(found.query, jump=True)
-        self.rebuild()
-
-    def _look_for(self, text: str) -> None:
-        query: Query | None = None
-        try:
-            query = parse_query(text) if text else None
-        except UsageError as error:
-            self.log_view.find(None)
-            self._find.show([Piece(sanitize(str(error)), "attention")])
-            return
-        self.log_view.find(query)
-        self._find.show(())
-
-    def _end_finding(self) -> None:
-        self._find.display = False
-        self._status.display = True
-        self.log_view.focus()
-
-    def action_next_match(self) -> None:
-        """Go to the next match."""
-        self.log_view.go_to_match(1)
-
-    def action_prev_match(self) -> None:
-        """Go to the match before."""
-        self.log_view.go_to_match(-1)
 
     # --- taking it along ---------------------------------------------------------------------
 
@@ -325,15 +239,3 @@ class OutputScreen(OutputReading):
     def action_stop(self) -> None:
         """Ask how to stop the run."""
         self.ask_to_stop(self.record)
-
-    def action_back(self) -> None:
-        """Leave the field; then forget what is looked for; then leave the screen."""
-        if self._find.display:
-            self._end_finding()
-            self.log_view.find(None)
-        elif self.log_view.found is not None:
-            self.log_view.find(None)
-        elif self.is_current:
-            self.dismiss()
-            return
-        self.rebuild()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lazytui.errors import LazytuiError
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.stopping import Stopping
+from lazytui.tui.screens.text_screen import TextScreen
 from lazytui.tui.widgets.log_draw import Times
 from lazytui.tui.widgets.run_table import STATES
 from lazytui.tui.widgets.step_log import StepLog
@@ -25,7 +26,7 @@ _STEP_KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
 _STEP_ACTIONS = ("step_toggle", "step_next", "step_prev", "fold_all", "steps")
 
 
-class OutputReading(Stopping):
+class OutputReading(TextScreen, Stopping):
     """A screen with the text of one run, in its steps where it has several.
 
     Args:
@@ -34,10 +35,10 @@ class OutputReading(Stopping):
     """
 
     def __init__(self, context: Context, run_id: str) -> None:
-        super().__init__(context)
         self.run_id = run_id
-        self._record = self.engine.runs.get(run_id)
-        self.log_view = StepLog(self._spool, self.clock, id="log")
+        self._record = context.engine.runs.get(run_id)
+        self.log_view: StepLog
+        super().__init__(context, StepLog(self._spool, context.clock, id="log"))
 
     @property
     def record(self) -> RunRecord:
@@ -50,24 +51,13 @@ class OutputReading(Stopping):
     def _spool(self) -> Path | None:
         return Path(self._record.spool) if self._record.spool else None
 
-    def _show_status(self) -> None:
-        """Say below the text what there is to say of it."""
-        raise NotImplementedError
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The keys of steps work where there are some."""
-        return bool(self.log_view.steps) if action in _STEP_ACTIONS else True
+        if action in _STEP_ACTIONS and not self.log_view.steps:
+            return False
+        return super().check_action(action, parameters)
 
     # --- how the text is shown ---------------------------------------------------------------
-
-    def action_follow(self) -> None:
-        """Stay at the end as output comes, or stop it."""
-        self.log_view.action_toggle_follow()
-
-    def action_wrap(self) -> None:
-        """Let long lines go on below, or to the right."""
-        self.log_view.wrap = not self.log_view.wrap
-        self._show_status()
 
     def action_timestamps(self) -> None:
         """Show the time of day, the time since the start, or no times."""
@@ -140,14 +130,6 @@ class OutputReading(Stopping):
             chosen,
         )
 
-    # --- moving ------------------------------------------------------------------------------
-
-    def action_text_down(self) -> None:
-        self.log_view.action_scroll_down()
-
-    def action_text_up(self) -> None:
-        self.log_view.action_scroll_up()
-
     def action_text_left(self) -> None:
         """What is further left; at the left edge, fold the step."""
         if self.log_view.scroll_offset.x or not self.log_view.fold_step():
@@ -157,18 +139,6 @@ class OutputReading(Stopping):
         """Open the step if it is folded; else what is further right."""
         if not self.log_view.open_step():
             self.log_view.action_scroll_right()
-
-    def action_text_top(self) -> None:
-        self.log_view.action_scroll_home()
-
-    def action_text_bottom(self) -> None:
-        self.log_view.action_scroll_end()
-
-    def action_text_page_down(self) -> None:
-        self.log_view.action_page_down()
-
-    def action_text_page_up(self) -> None:
-        self.log_view.action_page_up()
 
 
 def _sign(step: RunStep) -> str:
