@@ -57,15 +57,36 @@ def edit_text(app: App[object], text: str, take: Callable[[str], None]) -> None:
         file = await asyncio.to_thread(_written, text)
         return await _start(ours, [*words, str(file)])
 
-    def after(end: Ended) -> None:
-        if end.status != 0:
-            what = f"exit {end.status}" if end.status is not None else end.why
-            told = f"the editor failed ({what}): nothing is changed; its file is {file}"
-            ours.notify(sanitize(told), severity="warning", timeout=15, markup=False)
-            return
+    def edited() -> None:
         ours.run_worker(_taken(file, take), name="editor", group="editor", exit_on_error=False)
 
-    borrow(ours, opening, "editor", after=after)
+    borrow(ours, opening, "editor", after=lambda end: _after(ours, file, end, edited))
+
+
+def edit_file(app: App[object], file: Path, edited: Callable[[], None]) -> None:
+    """Let the user edit a file in their editor.
+
+    Args:
+        app: whose terminal the editor gets.
+        file: on the manager.
+        edited: called when the editor ended well; else the file is named.
+    """
+    ours = cast("LazytuiApp", app)
+
+    async def opening() -> Program:
+        return await _start(ours, [*editor(ours.environ), str(file)])
+
+    borrow(ours, opening, "editor", after=lambda end: _after(ours, file, end, edited))
+
+
+def _after(app: LazytuiApp, file: Path, end: Ended, edited: Callable[[], None]) -> None:
+    """Go on when the editor ended well; else say where the file is."""
+    if end.status == 0:
+        edited()
+        return
+    what = f"exit {end.status}" if end.status is not None else end.why
+    told = f"the editor failed ({what}): nothing is changed; its file is {file}"
+    app.notify(sanitize(told), severity="warning", timeout=15, markup=False)
 
 
 async def _start(app: LazytuiApp, words: Sequence[str]) -> Program:

@@ -22,7 +22,7 @@ from lazytui.core.exposure_model import (
     Suggestion,
     TestResult,
 )
-from lazytui.core.files import File, Folder
+from lazytui.core.files import Contents, File, FileChangedError, Folder, Removed
 from lazytui.core.groups import Group, evaluate, group_name
 from lazytui.core.journal_db import GroupRecord
 from lazytui.core.model import (
@@ -129,6 +129,9 @@ class FakeFiles:
     def __init__(self) -> None:
         self.folders: dict[tuple[str | None, str], Folder] = {}
         self.made: list[tuple[str | None, str]] = []
+        self.asked: list[tuple[object, ...]] = []
+        self.texts: dict[tuple[str | None, str], bytes] = {}
+        self.problems: tuple[str, ...] = ()
 
     def add(self, host: str | None, path: str, *files: File) -> None:
         self.folders[host, path] = Folder(path, files, 0, 210 * GIB, 2048 * GIB)
@@ -140,6 +143,28 @@ class FakeFiles:
         if (host, path) not in self.folders:
             raise TransferError(f"{host}:{path}: No such file or directory")
         return self.folders[host, path]
+
+    async def rename(self, host: str | None, path: str, to: str) -> None:
+        self.asked.append(("rename", host, path, to))
+
+    async def remove(self, host: str | None, paths: Sequence[str]) -> Removed:
+        self.asked.append(("remove", host, *paths))
+        return Removed(len(paths), self.problems, 0)
+
+    async def read(self, host: str | None, path: str, offset: int, size: int) -> Contents:
+        whole = self.texts[host, path]
+        return Contents(whole[offset : offset + size], len(whole), {"size": len(whole)})
+
+    async def fetch(self, host: str | None, path: str, most: int) -> Contents:
+        return await self.read(host, path, 0, most)
+
+    async def replace(
+        self, host: str | None, path: str, data: bytes, seen: Mapping[str, int] | None
+    ) -> None:
+        if seen is not None and seen != {"size": len(self.texts[host, path])}:
+            raise FileChangedError(f"{host}:{path}: it was changed there meanwhile")
+        self.asked.append(("replace", host, path, data))
+        self.texts[host, path] = data
 
 
 class FakeExposures:

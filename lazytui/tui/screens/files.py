@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 
 from lazytui.core.model import HostState
 from lazytui.core.task import GetSpec, RuntimeTask, SendSpec
@@ -14,10 +14,10 @@ from lazytui.errors import TransferError, UsageError
 from lazytui.text import sanitize, size_text
 from lazytui.tui.keymap import bindings
 from lazytui.tui.screens.ask_text import AskText
-from lazytui.tui.screens.base import EngineScreen
+from lazytui.tui.screens.file_deeds import FileDeeds
 from lazytui.tui.widgets.bars import Bar
-from lazytui.tui.widgets.cells import Piece, fit
-from lazytui.tui.widgets.file_table import FileTable
+from lazytui.tui.widgets.cells import Piece
+from lazytui.tui.widgets.file_pane import FilePane
 from lazytui.tui.widgets.transfer_rows import transfer_rows, transfers_fact
 
 if TYPE_CHECKING:
@@ -31,43 +31,7 @@ if TYPE_CHECKING:
     from lazytui.tui.messages import Changes
 
 
-class Pane(Vertical):
-    """One side: a title over a table.
-
-    Args:
-        context: of the screen.
-        host: whose files it shows; None for the manager.
-    """
-
-    def __init__(self, context: Context, host: str | None, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id, classes="panel")
-        self.host = host
-        self.path = "~"
-        self.is_here = host is None
-        self.title = Bar(classes="title")
-        self.table = FileTable(context.clock, id=f"{id}-table")
-
-    def compose(self) -> ComposeResult:
-        """Lay out title and table."""
-        yield self.title
-        yield self.table
-
-    def show_title(self) -> None:
-        """Say whose folder it is, and how much is in it."""
-        name = "here" if self.is_here else sanitize(self.host or "no host")
-        role = "moves" if self.table.has_focus else "quiet"
-        folder = self.table.folder
-        path = sanitize(folder.path if folder is not None else self.path)
-        room = max(8, self.size.width - len(name) - 16)
-        if len(path) > room:
-            path = "…" + path[-room + 1 :]
-        count = f"{self.table.count} items" if self.table.count != 1 else "1 item"
-        more = f" +{folder.more}" if folder is not None and folder.more else ""
-        left = [Piece(name, role, bold=True), Piece(f"  {fit(path, room)}")]
-        self.title.show((left, [Piece(count + more if folder else "", "quiet")]))
-
-
-class FilesScreen(EngineScreen):
+class FilesScreen(FileDeeds):
     """Two folders and the transfers. Follows the progress of transfers, and looks again after."""
 
     SCOPES: ClassVar[tuple[str, ...]] = ("files", "tab", "list", "global")
@@ -75,8 +39,8 @@ class FilesScreen(EngineScreen):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.here = Pane(context, None, id="here")
-        self.there = Pane(context, self._first_host(), id="there")
+        self.here = FilePane(context, None, id="here")
+        self.there = FilePane(context, self._first_host(), id="there")
         self.there.is_here = False
         self._moving = Bar(id="moving", classes="ruled")
         self._status = Bar(id="status", classes="ruled")
@@ -95,8 +59,8 @@ class FilesScreen(EngineScreen):
     def on_mount(self) -> None:
         """Look into both folders."""
         self.here.table.focus()
-        self._look(self.here)
-        self._look(self.there)
+        self.look_at(self.here)
+        self.look_at(self.there)
 
     # What is seen
 
@@ -106,12 +70,12 @@ class FilesScreen(EngineScreen):
         return self.there.host
 
     @property
-    def pane(self) -> Pane:
+    def pane(self) -> FilePane:
         """The side with the focus."""
         return self.there if self.there.table.has_focus else self.here
 
     @property
-    def other(self) -> Pane:
+    def other(self) -> FilePane:
         """The side without it."""
         return self.here if self.pane is self.there else self.there
 
@@ -125,7 +89,7 @@ class FilesScreen(EngineScreen):
         if host != self.there.host:
             self.there.host, self.there.path = host, "~"
             self.there.table.show(None)
-            self._look(self.there)
+            self.look_at(self.there)
 
     def _transfers(self) -> list[Progress]:
         return [one for one in self.engine.transfers.all() if one.phase != "over"]
@@ -133,7 +97,7 @@ class FilesScreen(EngineScreen):
     def rebuild(self) -> None:
         """Show what is known: titles, transfers, what is marked."""
         moving = self._transfers()
-        self.header.way([Piece("Files", bold=True)], transfers_fact(moving))
+        self.header.tabs("Files", transfers_fact(moving))
         self._moving.display = bool(moving)
         rows = transfer_rows(moving, self.size.width)
         self._moving.styles.height = len(rows) + (0 if self.has_class("-short") else 1)
@@ -141,8 +105,8 @@ class FilesScreen(EngineScreen):
         self._show_current()
         runs = frozenset(one.run_id for one in moving)
         if self._followed - runs:  # something has arrived
-            self._look(self.here)
-            self._look(self.there)
+            self.look_at(self.here)
+            self.look_at(self.there)
         self._followed = runs
 
     def show_changes(self, changes: Changes) -> None:
@@ -150,7 +114,7 @@ class FilesScreen(EngineScreen):
         if changes.transfers or changes.runs:
             self.rebuild()
         if self.there.host in changes.hosts and self.there.table.folder is None:
-            self._look(self.there)
+            self.look_at(self.there)
 
     def _show_current(self) -> None:
         for pane in (self.here, self.there):
@@ -170,7 +134,8 @@ class FilesScreen(EngineScreen):
 
     # Looking into folders
 
-    def _look(self, pane: Pane, *, make: str | None = None, at: str | None = None) -> None:
+    def look_at(self, pane: FilePane, *, make: str | None = None, at: str | None = None) -> None:
+        """Look into the folder of a side; with ``make`` one is made, ``at`` gets the cursor."""
         if not pane.is_here and pane.host is None:
             pane.table.note = (Piece("The ssh config names no host.", "quiet"),)
             return
@@ -178,7 +143,7 @@ class FilesScreen(EngineScreen):
         work = self._read(pane, make, at)
         self.app.run_worker(work, name=name, group=name, exclusive=True, exit_on_error=False)
 
-    async def _read(self, pane: Pane, make: str | None, at: str | None) -> None:
+    async def _read(self, pane: FilePane, make: str | None, at: str | None) -> None:
         host, path = pane.host, pane.path
         if pane.table.folder is None:
             pane.table.note = (Piece("looking …", "quiet"),)
@@ -193,13 +158,13 @@ class FilesScreen(EngineScreen):
         if self.is_mounted and (host, path) == (pane.host, pane.path):
             self._show_folder(pane, folder, at)
 
-    def _show_folder(self, pane: Pane, folder: Folder, at: str | None) -> None:
+    def _show_folder(self, pane: FilePane, folder: Folder, at: str | None) -> None:
         pane.path = folder.path
         pane.table.note = (Piece("Nothing in here.", "quiet"),)
         pane.table.show(folder, at=at)
         self._show_current()
 
-    def _failed(self, pane: Pane, path: str, why: str) -> None:
+    def _failed(self, pane: FilePane, path: str, why: str) -> None:
         """Say what is wrong; the folder that was shown stays."""
         if not self.is_mounted or path != pane.path:
             return
@@ -224,6 +189,12 @@ class FilesScreen(EngineScreen):
             return self.pane is self.here and bool(self.here.table.chosen)
         if action == "cancel":
             return bool(self._transfers())
+        if action == "transfers":
+            return bool(self.engine.transfers.all())
+        if action in ("rename", "delete"):
+            return bool(self.pane.table.chosen)
+        if action == "edit":
+            return self.pane.current_path is not None
         return True
 
     def on_line_table_cursor_moved(self) -> None:
@@ -247,15 +218,17 @@ class FilesScreen(EngineScreen):
         self.other.table.focus()
 
     def action_open(self) -> None:
-        """Go into the folder under the cursor."""
+        """Go into the folder under the cursor, or read the file."""
         pane, file = self.pane, self.pane.table.file
         if file is None or pane.table.folder is None:
             return
         if file.name == "..":
             self.action_parent()
         elif file.is_folder:
-            pane.path = f"{pane.table.folder.path.rstrip('/')}/{file.name}"
-            self._look(pane)
+            pane.path = pane.path_of(file.name)
+            self.look_at(pane)
+        elif file.kind in ("f", "l"):
+            self.action_view()
 
     def action_parent(self) -> None:
         """Go to the folder around this one."""
@@ -263,7 +236,7 @@ class FilesScreen(EngineScreen):
         if pane.table.folder is not None and pane.table.folder.path != "/":
             above, _, name = pane.table.folder.path.rpartition("/")
             pane.path = above or "/"
-            self._look(pane, at=name)
+            self.look_at(pane, at=name)
 
     def action_mark(self) -> None:
         """Mark the file under the cursor, and go on to the next."""
@@ -290,8 +263,15 @@ class FilesScreen(EngineScreen):
 
     def action_refresh(self) -> None:
         """Look again."""
-        self._look(self.here)
-        self._look(self.there)
+        self.look_at(self.here)
+        self.look_at(self.there)
+
+    def sort_by(self, key: str, *, reverse: bool) -> None:
+        """Sort both sides."""
+        for pane in (self.here, self.there):
+            pane.table.sort, pane.table.reverse = key, reverse
+            pane.table.show(pane.table.folder)
+        self._show_current()
 
     async def action_back(self) -> None:
         """Unmark, then go to Hosts."""
@@ -334,12 +314,12 @@ class FilesScreen(EngineScreen):
 
         self.open(AskText(f"Send {what} to", about, fold(marked), problem), named)
 
-    def _copying(self, pane: Pane, into: str) -> RuntimeTask:
+    def _copying(self, pane: FilePane, into: str) -> RuntimeTask:
         """Make the task that copies what is chosen."""
         assert pane.table.folder is not None
         task = RuntimeTask()
         for file in pane.table.chosen:
-            path = f"{pane.table.folder.path.rstrip('/')}/{file.name}"
+            path = pane.path_of(file.name)
             task.add(SendSpec(path, into) if pane.is_here else GetSpec(path, into))
         return task
 
@@ -362,11 +342,9 @@ class FilesScreen(EngineScreen):
 
         def named(text: str | None) -> None:
             if text is not None:
-                path = f"{folder.path.rstrip('/')}/{text.strip()}"
-                self._look(pane, make=path, at=text.strip())
+                self.look_at(pane, make=pane.path_of(text.strip()), at=text.strip())
 
-        where = "here" if pane.is_here else sanitize(pane.host or "")
-        self.open(AskText(f"New folder {where}", (sanitize(folder.path),), "", problem), named)
+        self.open(AskText(f"New folder {pane.where}", (sanitize(folder.path),), "", problem), named)
 
     def action_host(self) -> None:
         """Ask for the host of the other side."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from lazytui.core.files import File
 from lazytui.text import sanitize, size_text
@@ -12,13 +13,21 @@ from lazytui.tui.widgets.columns import Column, fit_columns
 from lazytui.tui.widgets.line_table import GAP, LineTable, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lazytui.core.files import Folder
     from lazytui.tui.context import Clock
 
 UP = File("..", "d", 0, 0)
 NAME_CHARS = 300
+# What files are sorted by: the words, and what of a file.
+SORTS: dict[str, tuple[str, Callable[[File], Any]]] = {
+    "n": ("name", lambda file: file.name),
+    "s": ("size", lambda file: -file.size),
+    "c": ("change, the newest first", lambda file: -file.changed),
+    "k": ("kind: the end of the name", lambda file: (_ending(file.name), file.name)),
+}
+SORTED_COLUMNS = {"n": "name", "s": "size", "c": "changed"}
 COLUMNS = (
     Column("name", "name", 12, grow_to=400),
     Column("size", "size", 5, right=True),
@@ -39,6 +48,8 @@ class FileTable(LineTable):
         self._files: dict[str, File] = {}
         self.folder: Folder | None = None
         self.shows_hidden = False
+        self.sort = "n"
+        self.reverse = False
 
     def show(self, folder: Folder | None, *, at: str | None = None) -> None:
         """Show a folder.
@@ -53,6 +64,9 @@ class FileTable(LineTable):
         self.folder = folder
         files = folder.files if folder is not None else ()
         seen = [file for file in files if self.shows_hidden or not file.name.startswith(".")]
+        seen.sort(key=SORTS[self.sort][1], reverse=self.reverse)
+        seen.sort(key=lambda file: not file.is_folder)
+        self._layout_width = -1  # the arrow may be elsewhere
         if folder is not None and folder.path != "/":
             seen.insert(0, UP)
         self._files = {file.name: file for file in seen}
@@ -83,7 +97,10 @@ class FileTable(LineTable):
 
     def layout_for(self, cells: int) -> tuple[Column, ...]:
         """Give the name all the room that is left."""
-        return fit_columns(COLUMNS, cells, GAP)
+        sorted_by = SORTED_COLUMNS.get(self.sort)
+        arrow = "▼" if self.reverse != (self.sort in ("s", "c")) else "▲"
+        shown = tuple(replace(c, arrow=arrow) if c.id == sorted_by else c for c in COLUMNS)
+        return fit_columns(shown, cells, GAP)
 
     def row(self, key: str, columns: Sequence[Column]) -> Iterable[Piece]:
         """Give the pieces of a file's row."""
@@ -116,3 +133,7 @@ def name_piece(file: File) -> Piece:
         case "x":
             return Piece(name, "faint")
     return Piece(name)
+
+
+def _ending(name: str) -> str:
+    return name.lstrip(".").rpartition(".")[2] if "." in name.lstrip(".") else ""

@@ -34,6 +34,12 @@ def count_pieces(found: Found) -> list[Piece]:
     return [Piece(f"{of}{found.count:,} {word}")]
 
 
+def line_pieces(view: LogView) -> list[Piece]:
+    """Say where the view is in a text that is over."""
+    bottom = min(view.scroll_offset.y + view.size.height, view.line_count)
+    return [Piece(f"line {bottom:,} of {view.line_count:,}", "quiet")]
+
+
 def place_pieces(view: LogView, *, is_final: bool) -> list[Piece]:
     """Say how the text is shown, and whether it follows or what came since it does not."""
     ways = []
@@ -53,8 +59,7 @@ def place_pieces(view: LogView, *, is_final: bool) -> list[Piece]:
         return [*said, Piece("following", "moves")]
     new = view.new_below
     if is_final and not new:
-        bottom = min(view.scroll_offset.y + view.size.height, view.line_count)
-        return [*said, Piece(f"line {bottom:,} of {view.line_count:,}", "quiet")]
+        return [*said, *line_pieces(view)]
     if short:
         news = f" {new:,} new" if new else ""
         return [Piece("▲", "attention"), Piece(f"{news} "), Piece("G", "keys", bold=True)]

@@ -59,5 +59,5 @@ def transfers_fact(transfers: Sequence[Progress]) -> list[Piece]:
     pieces = [Piece(count, "moves")]
     if total:
         rate = size_text(sum(one.rate for one in transfers))
-        pieces.append(Piece(f"  {percent(done / total)}  {rate}/s", "quiet"))
+        pieces.append(Piece(f"{percent(done / total).strip()}  {rate}/s", "quiet"))
     return pieces
