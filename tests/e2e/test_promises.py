@@ -35,10 +35,15 @@ EXPECTED = "".join(f"line {i}\n" for i in range(1, LINES + 1))
 
 
 def start(
-    farm: SSHFarm, tmux_factory: TerminalFactory, *, size: tuple[int, int] = (80, 24)
+    farm: SSHFarm,
+    tmux_factory: TerminalFactory,
+    *,
+    size: tuple[int, int] = (80, 24),
+    **variables: str,
 ) -> Tmux:
     env = {
         **farm.env(),
+        **variables,
         "LAZYTUI_CONNECT_TIMEOUT_S": "2",
         "LAZYTUI_CONNECT_BACKOFF_FIRST_S": "0.2",
         "LAZYTUI_METRICS_INTERVAL_S": "0.5",

@@ -7,6 +7,7 @@ said is compared; a task waits for another; a saved command is a key away.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,8 @@ import pytest
 from tests.e2e.test_promises import command_line, start
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.test_promises import TerminalFactory
     from tests.sshd import SSHFarm
 
@@ -109,4 +112,54 @@ def test_a_run_waits_for_another_and_a_saved_command_is_a_key_away(
     runs = json.loads(command_line(farm, "tasks", "--json"))
     assert [(run["task_id"], run["state"]) for run in runs] == [
         (3, "succeeded"), (2, "succeeded"), (1, "succeeded")
+    ]  # fmt: skip
+
+
+def test_steps_fold_and_the_failed_one_is_open_and_marked_tasks_run_again(
+    farm: SSHFarm, tmux_factory: TerminalFactory, tmp_path: Path
+) -> None:
+    host = farm.add("node01")
+    task = tmp_path / "task.toml"
+    task.write_text(
+        "name = 'build'\n"
+        "[[steps]]\nrun = 'seq -f \"first %g\" 500; printf nothing-after'\n"
+        "[[steps]]\nrun = 'echo second; test -e go'\n"
+        "[[steps]]\nrun = 'echo third'\n"
+    )
+    command_line(farm, "run", "-w", "node01", "--task", str(task))
+    command_line(farm, "run", "-w", "node01", "--", "echo other")
+    terminal = start(farm, tmux_factory)
+    terminal.wait_for("1 up")
+
+    terminal.type("2")
+    terminal.wait_for("build")
+    terminal.type("j")
+    terminal.send("Enter")
+    terminal.wait_for(re.compile(r"▸ 1 run .*✓ done +exit 0 .* 501 lines"))
+    terminal.wait_for(re.compile(r"▾ 2 run .*✗ failed +exit 1 .* 1 line"))
+    screen = terminal.wait_for(re.compile(r" 3 run .*not begun"))
+    assert any(row.strip() == "second" for row in screen)
+    terminal.type("g")
+    terminal.send("Enter")
+    terminal.wait_for("first 1")
+    terminal.type("]")
+    screen = terminal.wait_for("nothing-after")
+    assert any(row.split()[:1] == ["nothing-after"] for row in screen)
+    terminal.type("F")
+    terminal.wait_gone("first")
+    terminal.type("q")
+    terminal.wait_for("other")
+
+    (host.home / "go").touch()
+    terminal.type("*r")
+    terminal.wait_for("Run 2 tasks again?")
+    terminal.type("f")
+    terminal.wait_for("Again: 1 task, 1 run")
+    terminal.wait_for(re.compile(r"3 +✓ done"))
+    terminal.send("C-q")
+    assert terminal.wait_exit() == 0
+
+    runs = json.loads(command_line(farm, "tasks", "--json"))
+    assert [(run["task_id"], run["state"]) for run in runs] == [
+        (3, "succeeded"), (2, "succeeded"), (1, "failed")
     ]  # fmt: skip

@@ -87,7 +87,7 @@ class FilesScreen(FileDeeds):
     def show_for(self, host: str) -> None:
         """Show the files of a host."""
         if host != self.there.host:
-            self.there.host, self.there.path = host, "~"
+            self.there.host, self.there.path, self.there.home = host, "~", ""
             self.there.table.show(None)
             self.look_at(self.there)
 
@@ -156,6 +156,8 @@ class FilesScreen(FileDeeds):
             self._failed(pane, path, str(error))
             return
         if self.is_mounted and (host, path) == (pane.host, pane.path):
+            if path == "~":
+                pane.home = folder.path
             self._show_folder(pane, folder, at)
 
     def _show_folder(self, pane: FilePane, folder: Folder, at: str | None) -> None:
@@ -215,7 +217,7 @@ class FilesScreen(FileDeeds):
 
     def action_focus_next(self) -> None:
         """Go to the other side."""
-        self.other.table.focus()
+        self.set_focus(self.other.table)  # now: the next keys are meant for it
 
     def action_open(self) -> None:
         """Go into the folder under the cursor, or read the file."""
@@ -300,7 +302,7 @@ class FilesScreen(FileDeeds):
         folder, chosen = self.there.table.folder, self.here.table.chosen
         if self.pane is not self.here or not chosen:
             return
-        into = f"{folder.path.rstrip('/')}/" if folder is not None else "~/"
+        into = self.there.place_for_all() if folder is not None else "~/"
         marked = self.context.drafts.marked_hosts
         what = sanitize(chosen[0].name) if len(chosen) == 1 else f"{len(chosen)} files and folders"
         about = (f"Into {into} on each of them: a node set, @group, or a filter as on Hosts.",)

@@ -29,6 +29,7 @@ class FilePane(Vertical):
         super().__init__(id=id, classes="panel")
         self.host = host
         self.path = "~"
+        self.home = ""  # the user's, once it was looked into
         self.is_here = host is None
         self.title = Bar(classes="title")
         self.table = FileTable(context.clock, id=f"{id}-table")
@@ -74,3 +75,9 @@ class FilePane(Vertical):
         if folder is None or name.startswith(("/", "~/")) or name == "~":
             return name
         return f"{folder.path.rstrip('/')}/{name}"
+
+    def place_for_all(self) -> str:
+        """The folder as other hosts have it: what is below the home here is below theirs."""
+        folder = f"{self.table.folder.path.rstrip('/')}/" if self.table.folder is not None else ""
+        home = f"{self.home.rstrip('/')}/"
+        return f"~/{folder[len(home) :]}" if self.home and folder.startswith(home) else folder
