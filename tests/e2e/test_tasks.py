@@ -146,7 +146,7 @@ def test_steps_fold_and_the_failed_one_is_open_and_marked_tasks_run_again(
     screen = terminal.wait_for("nothing-after")
     assert any(row.split()[:1] == ["nothing-after"] for row in screen)
     terminal.type("F")
-    terminal.wait_gone("first")
+    terminal.wait_gone("first 49")
     terminal.type("q")
     terminal.wait_for("other")
 

@@ -62,8 +62,8 @@ def heading_pieces(heading: Heading, now: float, cells: int) -> list[Piece]:
         Piece(f"{_kind(step, cells)}  ", "quiet"),
         Piece(_words(step), "plain" if is_begun else "quiet", bold=is_begun),
     ]
-    room = max(0, cells - width_of(facts) - 1)
-    return place([*place(left, room), *facts], cells)
+    room = max(0, cells - width_of(facts) - 2)
+    return place([*place(left, room), Piece("  "), *facts], cells)
 
 
 def _facts(heading: Heading, now: float) -> list[Piece]:
