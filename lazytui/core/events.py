@@ -89,6 +89,18 @@ class ExposureChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterChanged:
+    """A cluster was added, removed, changed its state, or one of its workers did."""
+
+    name: str
+
+    @property
+    def key(self) -> Hashable:
+        """Events with one key replace each other while unread."""
+        return ("cluster", self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionsChanged:
     """A question waits for an answer, or one was answered."""
 
@@ -148,6 +160,7 @@ Event = (
     | TransferMoved
     | ExposureChanged
     | GroupsChanged
+    | ClusterChanged
     | QuestionsChanged
     | AuditChanged
     | PresenceChanged
