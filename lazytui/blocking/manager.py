@@ -70,7 +70,8 @@ class RuntimeManager:
             working_dir: of the members; temporary ones by default.
 
         Raises:
-            ValueError: included and excluded hosts are given both, or one of them is no host.
+            ValueError: included and excluded hosts are given both, one of them is no host, or a
+                filter is empty.
             NoRuntimesError: no runtime fulfils all of it.
             PathCreationError: the working directory cannot be made on a host.
         """

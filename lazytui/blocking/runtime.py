@@ -168,6 +168,7 @@ class Runtime:
 
         Raises:
             InvalidRuntimeError: the host cannot be used.
+            ValueError: a filter is empty.
         """
         return self._ask(
             lambda core: core.check_filter(

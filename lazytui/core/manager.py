@@ -218,7 +218,8 @@ class RuntimeManager:
             filter_commands: commands that must all print ``true`` as their last line.
 
         Raises:
-            ValueError: included and excluded hosts are given both, or one of them is no host.
+            ValueError: included and excluded hosts are given both, one of them is no host, or a
+                filter is empty.
             NoRuntimesDetectedError: no active host fulfils all of it.
         """
         if include_hosts is not None and exclude_hosts is not None:
@@ -256,15 +257,33 @@ def filter_text(
     installed_executables: Sequence[str] = (),
     filter_commands: Sequence[str] = (),
 ) -> str:
-    """Write the filters of :meth:`RuntimeManager.create_group` as a WHERE."""
+    """Write the filters of :meth:`RuntimeManager.create_group` as a WHERE.
+
+    Raises:
+        ValueError: a number is none, or a program or a command is empty.
+    """
     terms = ["gpu>=1"] if gpu_required else []
     if min_memory is not None:
-        terms.append(f"mem>={min_memory}M")
+        terms.append(f"mem>={_number('min_memory', 'of MB', min_memory)}M")
     if min_cpu_cores is not None:
-        terms.append(f"cores>={min_cpu_cores}")
-    terms += [f"installed:{quote(program)}" for program in installed_executables]
-    terms += [f"cmd:{quote(command)}" for command in filter_commands]
+        terms.append(f"cores>={_number('min_cpu_cores', 'of cores', min_cpu_cores)}")
+    terms += [f"installed:{quote(_text('program', each))}" for each in installed_executables]
+    terms += [f"cmd:{quote(_text('command', each))}" for each in filter_commands]
     return " ".join(terms)
+
+
+def _number(name: str, of_what: str, given: object) -> object:
+    """Give a number of a filter as it is written down."""
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < 1 << 63:
+        raise ValueError(f"{name} is a number {of_what}, 0 or more, not {given!r}")
+    return int(given) if given == int(given) else given
+
+
+def _text(kind: str, given: object) -> str:
+    """Give a program or a command of a filter."""
+    if not isinstance(given, str) or not given.strip():
+        raise ValueError(f"a {kind} to filter by is text that is not empty, not {given!r}")
+    return given
 
 
 def _several(names: str | Sequence[str] | None) -> Sequence[str]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FRESH_S = 60.0  # an answer is not asked for again before
 COMMAND_S = 10.0  # what takes longer does not say true
-BATCH = 16  # commands that a host runs beside each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,27 +119,24 @@ class Answers:
 
 
 async def _ask(agent: Agent, probes: list[Probe]) -> dict[Probe, bool]:
+    """Ask for all of it in one request."""
     programs = [probe for probe in probes if probe.kind == "program"]
     commands = [probe for probe in probes if probe.kind == "command"]
-    batches = [commands[at : at + BATCH] for at in range(0, len(commands), BATCH)]
-    asked = [_ask_programs(agent, programs)] if programs else []
-    asked += [_ask_commands(agent, batch) for batch in batches]
-    return {probe: yes for part in await asyncio.gather(*asked) for probe, yes in part.items()}
-
-
-async def _ask_programs(agent: Agent, programs: list[Probe]) -> dict[Probe, bool]:
-    answer = await agent.request("which", names=[probe.text for probe in programs])
-    found = answer.get("found")
-    return {probe: isinstance(found, dict) and probe.text in found for probe in programs}
-
-
-async def _ask_commands(agent: Agent, commands: list[Probe]) -> dict[Probe, bool]:
-    texts = [probe.text for probe in commands]
-    answer = await agent.request("probe", commands=texts, timeout=COMMAND_S)
-    said = answer.get("said")
-    if not isinstance(said, list) or len(said) != len(commands):
+    if not programs and not commands:
         return {}
-    return {probe: says_true(text) for probe, text in zip(commands, said, strict=True)}
+    answer = await agent.request(
+        "probe",
+        names=[probe.text for probe in programs],
+        commands=[probe.text for probe in commands],
+        timeout=COMMAND_S,
+    )
+    found, said = answer.get("found"), answer.get("said")
+    known = {}
+    if isinstance(found, dict):
+        known = {probe: probe.text in found for probe in programs}
+    if isinstance(said, list) and len(said) == len(commands):
+        known |= {p: says_true(text) for p, text in zip(commands, said, strict=True)}
+    return known
 
 
 def says_true(output: object) -> bool:

@@ -9,12 +9,13 @@ from lazytui.remote.agent import become
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional
+    from typing import Any, Callable, Dict, List, Optional, Set
 
     from lazytui.remote.agent import Agent, Answer
 
 KEPT = 4096  # bytes of what a command printed last
 MOST = 1 << 20  # bytes after which a command has said too much and is ended
+BESIDE = 16  # commands of one request that run beside each other
 
 
 def ports_free(ask: "Dict[str, Any]", payload: bytes) -> "Answer":
@@ -54,12 +55,17 @@ def unsupported() -> "Any":
 
 def which(ask: "Dict[str, Any]", payload: bytes) -> "Answer":
     """The paths of those of the programs that are on the PATH."""
+    return {"found": programs(ask["names"])}
+
+
+def programs(names: "List[str]") -> "Dict[str, str]":
+    """The paths of those of some programs that are on the PATH, by their names."""
     found = {}
-    for name in ask["names"]:
+    for name in names:
         path = system.which(name.encode("utf-8", "surrogateescape"))
         if path is not None:
             found[name] = path.decode("utf-8", "replace")
-    return {"found": found}
+    return found
 
 
 class Asked:
@@ -86,7 +92,12 @@ class Asked:
         # Kept once: each look at a bound method makes another object, and timers are found by it.
         self.late = self.end
         self.reader, writer = posix.pipe()
-        self.pid = posix.fork()
+        try:
+            self.pid = posix.fork()
+        except OSError:
+            posix.close(self.reader)
+            posix.close(writer)
+            raise
         if self.pid == 0:
             run_in_home(command, writer)
         posix.close(writer)
@@ -129,30 +140,43 @@ def run_in_home(command: str, stdout: int) -> None:
 
 
 class Probes:
-    """Runs the commands of one request beside each other, and answers when all are over."""
+    """Answers all questions of one request together, when the last command is over."""
 
     def __init__(self, agent: "Agent") -> None:
         self.agent = agent
 
     def probe(self, ask: "Dict[str, Any]", payload: bytes) -> "Answer":
-        """What each of the commands printed last, in their order; null for one that was ended."""
+        """Which of the programs are there, and what each of the commands printed last.
+
+        ``said`` is in the order of the commands, null for one that was ended or could not begin.
+        Only so many run beside each other; each has the whole time from its own beginning.
+        """
         commands = ask["commands"]
-        said: "List[Optional[str]]" = [None] * len(commands)
-        running = set(range(len(commands)))
+        texts: "List[Optional[str]]" = [None] * len(commands)
+        answer = {"found": programs(ask.get("names", [])), "said": texts}
+        waiting = list(enumerate(commands))
+        running: "Set[int]" = set()
 
-        def listener(place: int) -> "Callable[[Optional[bytes]], None]":
-            def over(text: "Optional[bytes]") -> None:
-                said[place] = None if text is None else text.decode("utf-8", "replace")
+        def go_on() -> None:
+            while waiting and len(running) < BESIDE:
+                begin(*waiting.pop(0))
+            if not running:
+                self.agent.answer(ask["id"], answer)
+
+        def begin(place: int, command: str) -> None:
+            def over(said: "Optional[bytes]") -> None:
+                if said is not None:
+                    texts[place] = said.decode("utf-8", "replace")
                 running.discard(place)
-                if not running:
-                    self.agent.answer(ask["id"], {"said": said})
+                go_on()
 
-            return over
+            try:
+                Asked(self.agent, command, ask["timeout"], over)
+            except OSError:
+                return  # there are no processes left: this one stays without an answer
+            running.add(place)
 
-        if not commands:
-            return {"said": []}
-        for place, command in enumerate(commands):
-            Asked(self.agent, command, ask["timeout"], listener(place))
+        go_on()
         return None
 
 

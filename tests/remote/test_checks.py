@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lazytui.remote.checks import BESIDE
 from tests.remote.agent_process import interpreters, until
 
 if TYPE_CHECKING:
@@ -72,6 +73,25 @@ def test_other_requests_are_answered_while_a_command_runs(agent: AgentProcess, h
     assert agent.call("which", names=["sh", "no-such-program"])["found"].keys() == {"sh"}
     (home / "gate").write_text("true\n")
     assert agent.answer(asked)["said"] == ["true\n"]
+
+
+def test_programs_and_commands_are_answered_together(agent: AgentProcess) -> None:
+    reply = agent.call("probe", names=["sh", "no-such-program"], commands=["echo true"], timeout=20)
+
+    assert (reply["found"].keys(), reply["said"]) == ({"sh"}, ["true\n"])
+
+
+def test_only_some_commands_run_beside_each_other_and_all_are_answered(
+    agent: AgentProcess, home: Path
+) -> None:
+    count = 40
+    command = "mkdir run.$$; ls -d run.* | wc -l; sleep 0.05; rmdir run.$$"
+
+    beside = [int(text or 0) for text in said(agent, *[command] * count)]
+
+    assert len(beside) == count
+    assert max(beside) <= BESIDE
+    assert list(home.glob("run.*")) == []
 
 
 def _group_lives(pid: int) -> bool:

@@ -91,7 +91,8 @@ class ScriptManager:
             working_dir: of the members; temporary ones by default.
 
         Raises:
-            ValueError: included and excluded hosts are given both, or one of them is no host.
+            ValueError: included and excluded hosts are given both, one of them is no host, or a
+                filter is empty.
             NoRuntimesDetectedError: no runtime fulfils all of it.
             PathCreationError: the working directory cannot be made on a host.
         """
