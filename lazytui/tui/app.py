@@ -305,17 +305,17 @@ class LazytuiApp(App[None], inherit_bindings=False):
         """Go to Events."""
         await self.go_to("events")
 
-    async def go_to(self, root: str, *, matching: str | None = None) -> None:
+    async def go_to(
+        self, root: str, *, matching: str | None = None, host: str | None = None
+    ) -> None:
         """Show a root as it was left; asked for again, its own page.
-
-        The host that the present screen is about is shown there too.
 
         Args:
             root: one of :data:`ROOTS`.
             matching: a filter for its list.
+            host: the host that it shall show; by default it stays with its own.
         """
-        here, elsewhere = self.screen, self.current_mode != root
-        host = here.target if isinstance(here, EngineScreen) else None
+        elsewhere = self.current_mode != root
         if elsewhere:
             await self.switch_mode(root)
         if not elsewhere or host is not None or matching is not None:

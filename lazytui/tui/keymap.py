@@ -110,13 +110,14 @@ KEYMAP: tuple[Key, ...] = (
     Key("run", ("r",), "run", "Run a command on the marked hosts, or this one", "hosts", bar=True),
     Key("shell", ("s",), "shell", "Open a shell on this host", "hosts", bar=True),
     Key("logs", ("l",), "output", "Output of the last run on this host", "hosts", bar=True),
+    Key("files", ("f",), "files", "Files: here and on this host", "hosts", bar=True),
     Key("ports", ("p",), "ports", "The ports of this host that are exposed", "hosts", bar=True),
-    Key(
-        "refresh", ("R",), "try now", "Try the marked hosts, or this one, again", "hosts", bar=True
-    ),
     Key("find", ("slash",), "filter", "Show only some hosts, while you type", "hosts", bar=True),
     Key("open", ("enter", "d"), "details", "All about this host", "hosts", bar=True),
     Key("mark", ("space",), "mark", "Mark this host, or unmark it", "hosts", bar=True),
+    Key(
+        "refresh", ("R",), "try now", "Try the marked hosts, or this one, again", "hosts", bar=True
+    ),
     Key("sort", ("o",), "sort", "Choose by what hosts are sorted", "hosts", bar=True),
     Key("mark-range", ("v",), "range", "Mark a range: begin here, end with it again", "hosts"),
     Key("mark-all", ("asterisk",), "mark all", "Mark all hosts shown, or none", "hosts"),
@@ -237,6 +238,7 @@ KEYMAP: tuple[Key, ...] = (
     Key("run", ("r",), "run", "Run a command on this host", "host", bar=True),
     Key("shell", ("s",), "shell", "Open a shell on this host", "host", bar=True),
     Key("logs", ("l", "enter"), "output", "Output of this run, or of the last", "host", bar=True),
+    Key("files", ("f",), "files", "Files: here and on this host", "host", bar=True),
     Key("ports", ("p",), "ports", "The ports of this host that are exposed", "host", bar=True),
     Key("refresh", ("R",), "try now", "Try this host again now", "host", bar=True),
     Key("copy", ("y",), "copy ssh line", "Copy the command that connects", "host", bar=True),

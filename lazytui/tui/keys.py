@@ -71,6 +71,15 @@ class HasKeys(Protocol):
         """Tell the user, once, of keys of theirs that mean two things on a screen."""
 
 
+class HasRoots(Protocol):
+    """An app with pages that are kept while others are seen."""
+
+    async def go_to(
+        self, root: str, *, matching: str | None = None, host: str | None = None
+    ) -> None:
+        """Show a root as it was left, or what it has of a host."""
+
+
 # What the terminal sends for the one is what it sends for the other.
 _SAME_KEYS = {
     "ctrl+h": "backspace",

@@ -68,6 +68,19 @@ async def test_folders_are_entered_and_left(tmp_path: Path) -> None:
         assert row_of(pilot.app, "src/").startswith("▌")
 
 
+async def test_f_on_a_host_shows_its_files_and_a_number_leaves_them_there(tmp_path: Path) -> None:
+    async with shown(furnished(tmp_path)) as pilot:
+        await pilot.press("down", "f")
+        await settle(pilot, "data.tar")
+        chosen = pilot.app.screen.there.host
+        await pilot.press("1", "up", "4")
+        await settle(pilot, "data.tar")
+        assert pilot.app.screen.there.host == chosen
+        await pilot.press("1", "f")
+        await pilot.pause()
+        assert pilot.app.screen.there.host != chosen
+
+
 async def test_names_are_harmless_and_hidden_ones_come_when_asked_for(tmp_path: Path) -> None:
     async with shown(furnished(tmp_path)) as pilot:
         await pilot.press("4")

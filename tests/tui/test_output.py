@@ -111,6 +111,7 @@ async def test_escape_and_q_go_back_to_where_the_output_was_asked_for(tmp_path):
         for key in ("escape", "q"):
             await pilot.press("2")
             await settle(pilot, "#6")
+            pilot.app.screen.set_filter("train")
             await pilot.press("enter")
             await settle(pilot, "epoch 4")
             await pilot.press(key)

@@ -84,6 +84,18 @@ async def test_an_empty_page_teaches_the_first_step() -> None:
         await settle(pilot, "No port is exposed yet")
 
 
+async def test_a_number_shows_them_as_they_were_left_and_p_those_of_the_host() -> None:
+    async with shown(exposed()) as pilot:
+        await pilot.press("p")
+        await settle(pilot, f"host:{pilot.app.screen_stack[0]._host}")
+        await pilot.press("escape")
+        await on_ports(pilot)
+        pilot.app.screen.set_filter("jupyter")
+        await pilot.press("1", "down", "3")
+        await settle(pilot, "reachable at")
+        assert pilot.app.screen.kept_filter == "jupyter"
+
+
 async def test_the_form_exposes_a_port_of_the_host_one_comes_from() -> None:
     engine = lab()
     async with shown(engine) as pilot:

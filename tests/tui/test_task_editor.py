@@ -184,12 +184,20 @@ def test_arguments_that_are_none_are_refused(given):
 # --- again -----------------------------------------------------------------------------------
 
 
+async def at_train(pilot, *keys: str) -> None:
+    """Go to Tasks, to the one that trains, and press keys."""
+    await pilot.press("2")
+    await settle(pilot, "Tasks")
+    pilot.app.screen.set_filter("train")
+    await pilot.press(*keys)
+
+
 async def test_a_task_of_several_steps_is_run_again_as_it_was(tmp_path):
     engine = with_runs(lab(tmp_path))
     newest = next(r for r in engine.runs.records(100) if "train.py" in r.command)
     engine.steps[newest.task_id] = [SendSpec("/x").to_step(), CommandSpec("make").to_step()]
     async with shown(engine) as pilot:
-        await pilot.press("2", "r")
+        await at_train(pilot, "r")
         await settle(pilot, "Tasks › #")
     assert engine.asked == [("run_again", newest.task_id, (newest.host,))]
 
@@ -210,7 +218,7 @@ async def test_a_task_is_edited_before_it_runs_again(tmp_path):
     newest = next(r for r in engine.runs.records(100) if "train.py" in r.command)
     engine.steps[newest.task_id] = [SendSpec("/x").to_step(), CommandSpec("make").to_step()]
     async with shown(engine) as pilot:
-        await pilot.press("2", "e")
+        await at_train(pilot, "e")
         await settle(pilot, "2  run   make")
         assert newest.host in row_of(pilot.app, "Hosts  ")
 
@@ -220,7 +228,7 @@ async def test_a_function_that_was_sent_is_not_edited_but_said_so(tmp_path):
     newest = next(r for r in engine.runs.records(100) if "train.py" in r.command)
     engine.steps[newest.task_id] = [FunctionSpec("train()", "d", 1, "3.11").to_step()]
     async with shown(engine) as pilot:
-        await pilot.press("2", "e")
+        await at_train(pilot, "e")
         await settle(pilot, "was sent as it was")
 
 
@@ -229,7 +237,7 @@ async def test_a_command_is_kept_by_a_name(tmp_path):
     newest = next(r for r in engine.runs.records(100) if "train.py" in r.command)
     assert newest.state in RunState
     async with shown(engine) as pilot:
-        await pilot.press("2", "a")
+        await at_train(pilot, "a")
         await settle(pilot, "Save as a command named")
         await pilot.press("enter")
         await settle(pilot, "is saved: ! or : runs it")
@@ -266,5 +274,5 @@ async def test_tasks_say_why_a_run_is_where_it_is(tmp_path):
     run = next(r for r in engine.runs.records(100) if "train.py" in r.command)
     engine.runs.by_id[run.run_id] = replace(run, placed="0 runs, 2 of 4 GPUs free")
     async with shown(engine, (110, 30)) as pilot:
-        await pilot.press("2")
+        await at_train(pilot)
         await settle(pilot, "gpu01 chosen: 0 runs, 2 of 4 GPUs free")

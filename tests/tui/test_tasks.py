@@ -417,7 +417,7 @@ async def test_tasks_are_sorted_by_what_one_chooses():
 async def test_one_host_shows_its_own_tasks():
     async with shown(with_runs(lab())) as pilot:
         screen = await go(pilot)
-        screen.show_for("gpu01")
+        screen.set_filter("host:gpu01")
         await settle(pilot, "1 of 7")
         assert "train.py" in text(pilot.app)
 

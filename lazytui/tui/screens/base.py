@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lazytui.tui.context import Context
     from lazytui.tui.keymap import Key
-    from lazytui.tui.keys import HasKeys, Keys
+    from lazytui.tui.keys import HasKeys, HasRoots, Keys
     from lazytui.tui.messages import Changes, EngineChanged
 
 # Runs that screens look at: more than anybody scrolls through, few enough to sort at once.
@@ -56,7 +56,7 @@ class EngineScreen(Screen[None]):
 
     @property
     def target(self) -> str | None:
-        """The host this screen is about, which other screens are to show too; None for none."""
+        """The host this screen is about; None for none."""
         return None
 
     @property
@@ -168,6 +168,10 @@ class EngineScreen(Screen[None]):
         """Put a screen over this one; once, even when two keys arrive together."""
         if self.is_current:
             self.app.push_screen(screen, answered)
+
+    async def show_host(self, root: str, host: str) -> None:
+        """Go to another root, which shows what it has of a host. Keys after it are for that."""
+        await cast("HasRoots", self.app).go_to(root, host=host)
 
     def intend(self, work: Coroutine[object, object, object], name: str) -> None:
         """Ask something of the engine. The app owns the work and tells when it fails."""

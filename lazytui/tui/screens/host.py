@@ -177,7 +177,11 @@ class HostScreen(EngineScreen):
 
     async def action_ports(self) -> None:
         """Go to the exposed ports of this host."""
-        await self.app.run_action("view_ports")
+        await self.show_host("ports", self.host)
+
+    async def action_files(self) -> None:
+        """Go to the files of this host."""
+        await self.show_host("files", self.host)
 
     def action_logs(self) -> None:
         """Show the output of a run."""

@@ -289,7 +289,7 @@ class HostsScreen(HostList):
         match action:
             case "run" | "refresh" | "mark" | "mark_all" | "mark_range" | "open" | "sort":
                 return current is not None
-            case "shell" | "ports":
+            case "shell" | "ports" | "files":
                 return self.target is not None
             case "sort_reverse" | "find":
                 return bool(self.engine.runtimes)
@@ -437,7 +437,13 @@ class HostsScreen(HostList):
 
     async def action_ports(self) -> None:
         """Go to the exposed ports of the current host."""
-        await self.app.run_action("view_ports")
+        if host := self.target:
+            await self.show_host("ports", host)
+
+    async def action_files(self) -> None:
+        """Go to the files of the current host."""
+        if host := self.target:
+            await self.show_host("files", host)
 
     def action_logs(self) -> None:
         """Show the output of the last run on the current host."""

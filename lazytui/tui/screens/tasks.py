@@ -332,11 +332,6 @@ class TasksScreen(ListScreen, Stopping):
             self._problem = sanitize(str(error), max_chars=SHOWN_CHARS)
         self._show()
 
-    def show_for(self, host: str) -> None:
-        """Show only the tasks that ran on a host."""
-        self._failed_only = False
-        self.set_filter(f"host:{host}")
-
     def action_failed(self) -> None:
         """Show only tasks of which a run failed or was lost, or all."""
         self._failed_only = not self._failed_only
