@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lazytui.blocking.manager import RuntimeManager as RuntimeManager
     from lazytui.blocking.runtime import Runtime as Runtime
     from lazytui.blocking.task import RuntimeTask as RuntimeTask
+    from lazytui.errors import ExposureError as ExposureError
+    from lazytui.errors import FunctionSendError as FunctionSendError
     from lazytui.errors import HostKeyError as HostKeyError
     from lazytui.errors import InvalidRuntimeError as InvalidRuntimeError
     from lazytui.errors import LazytuiError as LazytuiError
@@ -47,6 +49,8 @@ _PLACES = {
     "close": "lazytui.blocking.calls",
     **dict.fromkeys(
         (
+            "ExposureError",
+            "FunctionSendError",
             "HostKeyError",
             "InvalidRuntimeError",
             "LazytuiError",

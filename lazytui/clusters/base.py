@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from lazytui.core.script import asking
 from lazytui.core.script.together import each
-from lazytui.errors import NoPortsLeftError
+from lazytui.errors import NoPortsLeftError, PortInUseError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ async def take_free(group: ScriptGroup, ports: Sequence[int], count: int) -> lis
     """Give the first of some ports that are free on the manager and on all members.
 
     Raises:
+        PortInUseError: there is only one to choose from, and it is not.
         NoPortsLeftError: too few are.
         InvalidRuntimeError: a host cannot be asked.
     """
@@ -29,6 +30,8 @@ async def take_free(group: ScriptGroup, ports: Sequence[int], count: int) -> lis
     left = here
     for free in await each(group.runtimes, lambda member: member.free_ports(here)):
         left = [port for port in left if port in free]
+    if not left and len(ports) == 1:
+        raise PortInUseError(ports[0], detail="on this machine or a host of the group")
     if len(left) < count:
         raise NoPortsLeftError(
             f"{count} ports are needed that are free on this machine and on "

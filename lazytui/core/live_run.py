@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lazytui.core.spool import SpoolWriter
     from lazytui.core.step import Place, Step
     from lazytui.core.turns import Turns
+    from lazytui.errors import LazytuiError
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +134,7 @@ class LiveRun:
         # Who executes a step that is no job takes signals here.
         self.interrupt: Callable[[str], None] | None = None
         self.driver: asyncio.Task[None] | None = None
+        self.cause: LazytuiError | None = None  # what we could not do; its text is the reason
         self.settled = asyncio.Event()  # started, or over
         self.done = asyncio.Event()
         self.abandoned = asyncio.Event()  # cancelled before anything was sent

@@ -75,6 +75,7 @@ class RunDriver:
                     watch = self._group.create_task(ending, name=f"time of run {run.run_id}")
                 await self._take_steps(run)
             except LazytuiError as error:
+                run.cause = error
                 await self._finish(run, StepEnd(RunState.FAILED, None, run.in_step(str(error))))
             except Exception as error:
                 # A fault of ours must not end the engine; the run says so, the log has the rest.

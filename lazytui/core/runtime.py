@@ -82,6 +82,7 @@ class Runtime:
         self.series = Series()
         self.answers = Answers()
         self.attempts = 0  # in a row without success
+        self.error: ConnectError | None = None  # why the last attempt failed, if it did
         self._connector = connector
         self._settings = settings
         self._events = events
@@ -229,6 +230,7 @@ class Runtime:
                 try:
                     await self._session()
                 except ConnectError as error:
+                    self.error = error.with_traceback(None)
                     self._become(HostState.INACTIVE, error.reason, error.kind)
                     self.attempts += 1
                     needed = self.alive_runs + self.waiting_runs + self.exposures
@@ -252,6 +254,7 @@ class Runtime:
         """Connect, start the agent, and stay until the connection is lost."""
         self._next_try = None
         self._last_try = time.monotonic()
+        self.error = None
         self._retry.clear()
         if self.state is HostState.LISTED:  # later tries leave the last reason to be read
             self._become(HostState.CONNECTING, self.address)

@@ -119,7 +119,11 @@ class Execution:
         self._engine = engine
 
     async def failure(self) -> TaskExecutionError | None:
-        """Give why it failed, once it is over; None when all went well."""
+        """Give why it failed, once it is over; None when all went well.
+
+        Its cause (``__cause__``) is the error of lazytui itself, where there is one: such as
+        :class:`PythonMismatchError`.
+        """
         record = self.record
         if record.state is RunState.SUCCEEDED or self.is_alive:
             return None
@@ -128,7 +132,11 @@ class Execution:
         status = "" if record.exit_status is None else f"exit {record.exit_status}"
         words = record.reason.removeprefix(self._run.in_step("")).removeprefix(": ")
         reason = ", ".join(text for text in (words, status) if text)
-        return TaskExecutionError(step, self._task, record.host, record.spool, said[-TAIL:], reason)
+        error = TaskExecutionError(
+            step, self._task, record.host, record.spool, said[-TAIL:], reason
+        )
+        error.__cause__ = self._run.cause
+        return error
 
     # -- what it printed
 

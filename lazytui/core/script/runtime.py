@@ -98,7 +98,8 @@ class ScriptRuntime:
         """Give the host as the engine has it, once it can be used.
 
         Raises:
-            InvalidRuntimeError: it cannot be used; it says why.
+            InvalidRuntimeError: it cannot be used; it says why. Its cause is the error of the
+                connection, such as :class:`HostKeyError`.
         """
         self.session.enter(self)
         runtime = self.session.engine.connected(self.host)
@@ -107,7 +108,7 @@ class ScriptRuntime:
         while True:
             await runtime.wait_settled()
             if runtime.state is HostState.INACTIVE:
-                raise InvalidRuntimeError(self.host, runtime.reason)
+                raise InvalidRuntimeError(self.host, runtime.reason) from runtime.error
             if runtime.agent is not None:
                 return runtime
             with contextlib.suppress(ConnectError):  # it comes back, or is inactive then
