@@ -66,6 +66,9 @@ def program(folder: Path, name: str, text: str) -> None:
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
+@pytest.mark.fact(
+    "DaskCluster: every entity reaches every other through exposures on localhost",
+)
 async def test_dask_shuffles_between_hosts_that_cannot_see_each_other_and_survives_a_dead_worker(
     group: ScriptGroup,
 ) -> None:
@@ -106,6 +109,10 @@ async def test_dask_shuffles_between_hosts_that_cannot_see_each_other_and_surviv
     assert all(not run.executions.alive() for run in group.runtimes)
 
 
+@pytest.mark.fact(
+    "MasterWorkerCluster.start ! MasterStartError",
+    "MasterStartError",
+)
 async def test_a_host_without_dask_stops_the_start_and_is_told_what_to_install(
     group: ScriptGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +140,10 @@ def test_what_a_host_lacks_is_said_with_the_way_to_get_it(
     assert words in versions.mismatch(versions.versions_here(), there, "python3")
 
 
+@pytest.mark.fact(
+    "HyperoptCluster: MONGO_CONNECTION_URL is set on the group",
+    "MasterWorkerCluster: start: as many workers as runtimes, round robin",
+)
 async def test_hyperopt_workers_reach_the_database_by_its_port_and_end_with_the_cluster(
     group: ScriptGroup, tmp_path: Path
 ) -> None:

@@ -100,6 +100,9 @@ def test_hosts_are_asked_beside_each_other(hosts: SSHFarm, tmp_path: Path) -> No
     assert RuntimeManager().create_group(filter_commands=command).runtime_count == 2
 
 
+@pytest.mark.fact(
+    "Runtime.check_filter",
+)
 def test_one_runtime_is_asked_once_for_all_filters(hosts: SSHFarm, wire: Wire) -> None:
     runtime = Runtime("host-1")
     wire.take()
@@ -132,6 +135,9 @@ def test_a_host_that_fulfils_only_some_of_the_filters_is_left_out(hosts: SSHFarm
         ({"min_memory": -1}, "min_memory is a number of MB, 0 or more, not -1"),
         ({"min_cpu_cores": True}, "min_cpu_cores is a number of cores, 0 or more, not True"),
     ],
+)
+@pytest.mark.fact(
+    "Runtime.check_filter ! ValueError",
 )
 def test_a_filter_that_means_nothing_is_refused(
     hosts: SSHFarm, filters: dict[str, Any], message: str

@@ -37,6 +37,14 @@ WAIT = "until [ -e ~/go ]; do sleep 0.02; done"
 # --- RuntimeGroup.__init__, hosts, runtimes, runtime_count -------------------------------------
 
 
+@pytest.mark.fact(
+    "RuntimeGroup",
+    "RuntimeGroup.hosts",
+    "RuntimeGroup.runtimes",
+    "RuntimeGroup.runtime_count",
+    "RuntimeGroup.contains_runtime",
+    "RuntimeGroup ! ValueError",
+)
 def test_a_group_is_made_of_runtimes_or_of_hosts(hosts: SSHFarm) -> None:
     first = Runtime("host-1")
 
@@ -55,6 +63,9 @@ def test_a_group_is_made_of_runtimes_or_of_hosts(hosts: SSHFarm) -> None:
         RuntimeGroup(hosts=["host-1", "host-1"])
 
 
+@pytest.mark.fact(
+    "RuntimeGroup ! InvalidRuntimeError",
+)
 def test_a_group_with_a_host_that_cannot_be_used_is_refused(hosts: SSHFarm) -> None:
     hosts.add_refused("down")
 
@@ -70,6 +81,14 @@ def test_a_working_directory_is_made_on_all_members(hosts: SSHFarm) -> None:
 # --- add_runtime, remove_runtime, get_runtime, get_runtimes ------------------------------------
 
 
+@pytest.mark.fact(
+    "RuntimeGroup.add_runtime",
+    "RuntimeGroup.remove_runtime",
+    "RuntimeGroup.get_runtime",
+    "RuntimeGroup.add_runtime ! ValueError",
+    "RuntimeGroup.remove_runtime ! ValueError",
+    "RuntimeGroup.get_runtime ! ValueError",
+)
 def test_runtimes_are_added_by_host_or_as_runtimes_and_removed(hosts: SSHFarm) -> None:
     group = RuntimeGroup(hosts=["host-1"])
     second = Runtime("host-2")
@@ -93,6 +112,10 @@ def test_runtimes_are_added_by_host_or_as_runtimes_and_removed(hosts: SSHFarm) -
         group.get_runtime("host-9")
 
 
+@pytest.mark.fact(
+    "RuntimeGroup.get_runtimes",
+    "RuntimeGroup.get_runtimes ! ValueError",
+)
 def test_members_are_chosen_by_including_or_excluding(hosts: SSHFarm) -> None:
     group = RuntimeGroup(hosts=["host-1", "host-2"])
 
@@ -109,6 +132,11 @@ def test_members_are_chosen_by_including_or_excluding(hosts: SSHFarm) -> None:
 # --- execute_task, join, task_processes, env variables -----------------------------------------
 
 
+@pytest.mark.fact(
+    "RuntimeGroup.execute_task",
+    "RuntimeGroup.task_processes",
+    "RuntimeGroup.execute_task ! ValueError",
+)
 def test_the_least_busy_runtime_is_chosen_unless_a_host_is_named(hosts: SSHFarm) -> None:
     group = RuntimeGroup(hosts=["host-1", "host-2"])
 
@@ -127,6 +155,12 @@ def test_the_least_busy_runtime_is_chosen_unless_a_host_is_named(hosts: SSHFarm)
         group.execute_task(task, host="host-1", broadcast=True)
 
 
+@pytest.mark.fact(
+    "RuntimeGroup.set_env_variables",
+    "RuntimeGroup.add_env_variables",
+    "RuntimeGroup.join",
+    "RuntimeGroup: execute_task: a broadcast executes copies on all but the first",
+)
 def test_a_broadcast_gives_a_task_for_each_host_in_their_order(hosts: SSHFarm) -> None:
     group = RuntimeGroup(hosts=["host-1", "host-2"])
     group.set_env_variables({"A": "a"})
@@ -143,6 +177,10 @@ def test_a_broadcast_gives_a_task_for_each_host_in_their_order(hosts: SSHFarm) -
     assert [each.execution_log[0] for each in tasks] == [f"ab {folder}" for folder in folders]
 
 
+@pytest.mark.fact(
+    "RuntimeGroup.join ! TaskExecutionError",
+    "RuntimeGroup.execute_task ! TaskExecutionError",
+)
 def test_failures_of_a_broadcast_are_all_told_by_join(hosts: SSHFarm) -> None:
     group = RuntimeGroup(hosts=["host-1", "host-2"])
 
@@ -166,6 +204,9 @@ def test_a_group_whose_members_are_gone_refuses_a_task(hosts: SSHFarm) -> None:
         group.execute_task(RuntimeTask().run_command("true"))
 
 
+@pytest.mark.fact(
+    "RuntimeGroup.clear_tasks",
+)
 def test_clearing_tasks_forgets_them_and_lets_them_run(
     hosts: SSHFarm, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,6 +249,12 @@ def spoken(port: int) -> bytes:
         return client.recv(100)
 
 
+@pytest.mark.fact(
+    "RuntimeGroup.expose_port_to_runtimes",
+    "RuntimeGroup.cleanup",
+    "RuntimeGroup.expose_port_to_runtimes ! PortInUseError",
+    "RuntimeGroup.expose_port_to_runtimes ! ValueError",
+)
 def test_a_local_port_is_exposed_to_the_group_until_the_clean_up(
     hosts: SSHFarm, service: int
 ) -> None:
@@ -231,6 +278,10 @@ def test_a_local_port_is_exposed_to_the_group_until_the_clean_up(
         group.expose_port_to_runtimes(service, ports, exclude_hosts="host-9")
 
 
+@pytest.mark.fact(
+    "RuntimeGroup.expose_port_from_runtime_to_group",
+    "RuntimeGroup.expose_port_from_runtime_to_group ! ValueError",
+)
 def test_a_port_of_a_runtime_is_exposed_to_the_others(hosts: SSHFarm, service: int) -> None:
     group = RuntimeGroup(hosts=["host-1", "host-2"])
     ports = list(range(service, service + 30))
@@ -245,6 +296,12 @@ def test_a_port_of_a_runtime_is_exposed_to_the_others(hosts: SSHFarm, service: i
         RuntimeGroup(hosts=["host-1"]).expose_port_from_runtime_to_group("host-1", service)
 
 
+@pytest.mark.fact(
+    "RuntimeGroup.has_free_port",
+    "RuntimeGroup.get_free_port",
+    "RuntimeGroup.get_free_port ! NoPortsLeftError",
+    "RuntimeGroup.has_free_port ! ValueError",
+)
 def test_a_free_port_is_free_on_all_members_and_here_if_asked(hosts: SSHFarm, service: int) -> None:
     group = RuntimeGroup(hosts=["host-1", "host-2"])
 
@@ -263,6 +320,12 @@ def test_a_free_port_is_free_on_all_members_and_here_if_asked(hosts: SSHFarm, se
 # --- RuntimeManager ----------------------------------------------------------------------------
 
 
+@pytest.mark.fact(
+    "RuntimeManager",
+    "RuntimeManager.create_group",
+    "RuntimeManager.create_group ! NoRuntimesError",
+    "RuntimeManager.create_group ! ValueError",
+)
 def test_the_manager_makes_groups_of_what_it_detects(hosts: SSHFarm) -> None:
     hosts.add_refused("down")
     (hosts.hosts["host-2"].home / "data").mkdir()
@@ -291,6 +354,13 @@ def test_the_manager_makes_groups_of_what_it_detects(hosts: SSHFarm) -> None:
                 manager.create_group(**unknown)
 
 
+@pytest.mark.fact(
+    "RuntimeManager.print_hosts",
+    "RuntimeManager.print_inactive_hosts",
+    "RuntimeManager.print_runtime_info",
+    "RuntimeManager: print_hosts: inactive hosts with (inactive) and the reason",
+    "RuntimeGroup.print_hosts",
+)
 def test_the_manager_prints_hosts_and_what_is_wrong_with_the_inactive_ones(
     hosts: SSHFarm, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -314,6 +384,10 @@ def test_the_manager_prints_hosts_and_what_is_wrong_with_the_inactive_ones(
     assert capsys.readouterr().out.splitlines()[1:] == ["host-1  active", "host-2  active"]
 
 
+@pytest.mark.fact(
+    "RuntimeManager ! NoRuntimesDetectedError",
+    "NoRuntimesDetectedError",
+)
 def test_without_a_runtime_the_manager_says_why(farm: SSHFarm, isolated_home: Path) -> None:
     with pytest.raises(NoRuntimesDetectedError, match=r"there is no host in ~/\.ssh/config"):
         RuntimeManager()

@@ -33,6 +33,20 @@ WAIT = "until [ -e ~/go ]; do sleep 0.02; done"
 # --- Runtime(host, working_dir=None, connection_kwargs=None) -----------------------------------
 
 
+@pytest.mark.fact(
+    "Runtime",
+    "Runtime.info",
+    "Runtime.host",
+    "Runtime.class_name",
+    "Runtime.os",
+    "Runtime.cpu_cores",
+    "Runtime.memory",
+    "Runtime.memory_in_mb",
+    "Runtime.python_version",
+    "Runtime.gpus",
+    "Runtime.gpu_count",
+    "Runtime.is_valid_runtime",
+)
 def test_what_a_runtime_is_can_be_read_in_every_form(hosts: SSHFarm) -> None:
     with Runtime("host-1") as runtime:
         info = runtime.info
@@ -46,6 +60,11 @@ def test_what_a_runtime_is_can_be_read_in_every_form(hosts: SSHFarm) -> None:
         assert runtime.is_valid_runtime()
 
 
+@pytest.mark.fact(
+    "Runtime ! InvalidRuntimeError",
+    "Runtime ! ValueError",
+    "InvalidRuntimeError",
+)
 def test_a_host_that_cannot_be_used_is_an_invalid_runtime_with_the_reason(
     hosts: SSHFarm,
 ) -> None:
@@ -92,6 +111,12 @@ def test_a_host_is_logged_in_to_in_one_way_at_a_time(hosts: SSHFarm) -> None:
         Runtime("host-1", connection_kwargs={"username": "nobody-else"})
 
 
+@pytest.mark.fact(
+    "Runtime: working_dir: a temporary one is made at first use and removed by cleanup",
+    "Runtime: working_dir: a given one is created and kept",
+    "Runtime: working_dir: is in WORKING_DIR, also after env_variables was replaced",
+    "Runtime.cleanup",
+)
 def test_a_working_directory_is_temporary_or_given_and_kept(hosts: SSHFarm) -> None:
     home = hosts.hosts["host-1"].home
     runtime, given = Runtime("host-1"), Runtime("host-1", working_dir="~/mine")
@@ -107,6 +132,12 @@ def test_a_working_directory_is_temporary_or_given_and_kept(hosts: SSHFarm) -> N
     assert (home / "mine").is_dir()
 
 
+@pytest.mark.fact(
+    "Runtime.working_dir",
+    "Runtime.create_dir",
+    "Runtime.delete_dir",
+    "Runtime.create_dir ! PathCreationError",
+)
 def test_the_working_directory_may_be_changed(hosts: SSHFarm) -> None:
     with Runtime("host-1") as runtime:
         runtime.working_dir = "~/next"
@@ -119,6 +150,11 @@ def test_the_working_directory_may_be_changed(hosts: SSHFarm) -> None:
             runtime.create_dir("/proc/none")
 
 
+@pytest.mark.fact(
+    "Runtime.env_variables",
+    "Runtime.add_env_variables",
+    "RuntimeTask.env_variables",
+)
 def test_env_variables_are_replaced_or_added_to(hosts: SSHFarm) -> None:
     with Runtime("host-1") as runtime:
         runtime.env_variables = {"A": "1"}
@@ -134,6 +170,19 @@ def test_env_variables_are_replaced_or_added_to(hosts: SSHFarm) -> None:
 # --- execute_task ------------------------------------------------------------------------------
 
 
+@pytest.mark.fact(
+    "Runtime.execute_task",
+    "Runtime: execute_task: execute_async=True returns at once, False blocks",
+    "Runtime.alive_task_process_count",
+    "Runtime.alive_process_count",
+    "Runtime.execution_log",
+    "Runtime.execution_log ! ValueError",
+    "RuntimeTask",
+    "RuntimeTask.run_command",
+    "RuntimeTask.execution_log",
+    "RuntimeTask.execution_log_file_path",
+    "RuntimeTask: execution_log: an entry waits for its own step",
+)
 def test_an_execution_returns_at_once_and_the_log_waits_for_it(hosts: SSHFarm) -> None:
     runtime = Runtime("host-1")
     task = RuntimeTask("wait").run_command("echo first").run_command(f"{WAIT}; echo second")
@@ -153,6 +202,15 @@ def test_an_execution_returns_at_once_and_the_log_waits_for_it(hosts: SSHFarm) -
         runtime.execution_log("other")
 
 
+@pytest.mark.fact(
+    "Runtime.execute_task ! TaskExecutionError",
+    "Runtime.join",
+    "Runtime.join ! TaskExecutionError",
+    "RuntimeTask.join ! TaskExecutionError",
+    "Runtime: execute_task: an asynchronous failure is raised by join",
+    "RuntimeTask: execution_log: a step without output has an empty entry",
+    "TaskExecutionError",
+)
 def test_a_step_that_fails_is_raised_at_once_or_by_join(hosts: SSHFarm) -> None:
     runtime = Runtime("host-1")
     task = RuntimeTask("bad").run_command("true").run_command("echo why >&2; exit 3")
@@ -173,6 +231,11 @@ def test_a_step_that_fails_is_raised_at_once_or_by_join(hosts: SSHFarm) -> None:
     assert task.execution_log == ["", "why"]
 
 
+@pytest.mark.fact(
+    "RuntimeTask: a task may be executed again, and begins with an empty log",
+    "Runtime.clear_tasks",
+    "Runtime.task_processes",
+)
 def test_a_task_may_be_executed_again_and_begins_with_an_empty_log(hosts: SSHFarm) -> None:
     runtime = Runtime("host-1")
     task = RuntimeTask().run_command("echo $((${N:-0} + 1))")
@@ -188,6 +251,9 @@ def test_a_task_may_be_executed_again_and_begins_with_an_empty_log(hosts: SSHFar
     assert runtime.task_processes == []
 
 
+@pytest.mark.fact(
+    "RuntimeTask: copy.deepcopy: a fresh copy with a numbered name",
+)
 def test_a_copy_is_fresh_and_numbered(hosts: SSHFarm) -> None:
     task = RuntimeTask("copied").run_command("echo hi")
     task.env_variables = {"A": "1"}
@@ -200,6 +266,13 @@ def test_a_copy_is_fresh_and_numbered(hosts: SSHFarm) -> None:
     assert copy.deepcopy(task).name == "copied-2"
 
 
+@pytest.mark.fact(
+    "RuntimeTask.join",
+    "RuntimeTask.cleanup",
+    "RuntimeTask.name",
+    "RuntimeTask.process",
+    "RuntimeTask: name: a unique one is made up",
+)
 def test_a_task_that_was_not_executed_has_nothing_to_tell_and_nothing_to_wait_for() -> None:
     task = RuntimeTask()
 
@@ -212,17 +285,28 @@ def test_a_task_that_was_not_executed_has_nothing_to_tell_and_nothing_to_wait_fo
 
 
 @pytest.mark.parametrize("empty", ["", "  "])
+@pytest.mark.fact(
+    "RuntimeTask.run_command ! ValueError",
+    "RuntimeTask.send_file ! ValueError",
+    "RuntimeTask.get_file ! ValueError",
+)
 def test_empty_arguments_are_refused(empty: str) -> None:
     for add in (RuntimeTask().run_command, RuntimeTask().send_file, RuntimeTask().get_file):
         with pytest.raises(ValueError, match=r"empty|needs"):
             add(empty)
 
 
+@pytest.mark.fact(
+    "Runtime.execute_task ! ValueError",
+)
 def test_a_task_without_steps_is_refused(hosts: SSHFarm) -> None:
     with pytest.raises(ValueError, match="has no steps"):
         Runtime("host-1").execute_task(RuntimeTask("nothing"))
 
 
+@pytest.mark.fact(
+    "Runtime: execute_task: debug=True prints line by line with the host in front",
+)
 def test_debug_prints_each_line_with_its_host_as_it_arrives(
     hosts: SSHFarm, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,6 +331,9 @@ def test_without_debug_the_output_goes_to_the_log_after_each_step(
     ]
 
 
+@pytest.mark.fact(
+    "RuntimeTask.omit_on_join",
+)
 def test_a_task_to_be_omitted_is_not_joined_and_outlives_the_clean_up(hosts: SSHFarm) -> None:
     runtime = Runtime("host-1")
     kept = RuntimeTask().run_command(f"{WAIT}; pwd")
@@ -291,6 +378,14 @@ def test_ctrl_c_interrupts_what_is_waited_for_and_stops_it_on_the_host(hosts: SS
 # --- processes ---------------------------------------------------------------------------------
 
 
+@pytest.mark.fact(
+    "Runtime.get_processes",
+    "Runtime.get_process",
+    "Runtime.stop_process",
+    "Runtime.is_runtime_task_process",
+    "Runtime.is_port_exposure_process",
+    "Runtime.get_process ! ValueError",
+)
 def test_a_process_can_be_waited_for_and_ended(hosts: SSHFarm) -> None:
     runtime = Runtime("host-1")
     task = RuntimeTask("long").run_command("echo $$; exec sleep 600")
@@ -340,6 +435,10 @@ def spoken(port: int) -> bytes:
         return client.recv(100)
 
 
+@pytest.mark.fact(
+    "Runtime.expose_port_to_runtime",
+    "Runtime.expose_port_from_runtime",
+)
 def test_ports_are_exposed_both_ways_as_processes(hosts: SSHFarm, service: int) -> None:
     runtime = Runtime("host-1")
     ports = list(range(service + 1, service + 30))
@@ -362,6 +461,14 @@ def test_ports_are_exposed_both_ways_as_processes(hosts: SSHFarm, service: int) 
             spoken(port)
 
 
+@pytest.mark.fact(
+    "Runtime.has_free_port",
+    "Runtime.get_free_port",
+    "Runtime.get_free_port ! NoPortsLeftError",
+    "Runtime.expose_port_to_runtime ! PortInUseError",
+    "Runtime.expose_port_to_runtime ! NoPortsLeftError",
+    "NoPortsLeftError",
+)
 def test_a_taken_port_is_told_and_another_is_chosen(hosts: SSHFarm, service: int) -> None:
     runtime = Runtime("host-1")
 
@@ -378,6 +485,9 @@ def test_a_taken_port_is_told_and_another_is_chosen(hosts: SSHFarm, service: int
 # --- where it can be used ----------------------------------------------------------------------
 
 
+@pytest.mark.fact(
+    "Runtime.echo",
+)
 def test_many_threads_use_one_runtime(hosts: SSHFarm) -> None:
     runtime = Runtime("host-1")
 
@@ -438,6 +548,11 @@ def test_after_a_close_it_connects_again_and_old_logs_can_be_read(hosts: SSHFarm
     assert runtime.echo("again") == "again"
 
 
+@pytest.mark.fact(
+    "Runtime.print_info",
+    "Runtime.print_log",
+    "RuntimeTask.print_log",
+)
 def test_print_info_and_print_log_print_plain_text_into_a_pipe(
     hosts: SSHFarm, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -457,6 +572,13 @@ def test_print_info_and_print_log_print_plain_text_into_a_pipe(
 # --- functions ---------------------------------------------------------------------------------
 
 
+@pytest.mark.fact(
+    "Runtime.execute_function",
+    "Runtime.function_returns",
+    "RuntimeTask.run_function",
+    "RuntimeTask.function_returns",
+    "RuntimeTask: function_returns: in the order of the function steps, after joining",
+)
 def test_a_function_is_called_on_the_host_and_gives_back_what_it_returned(
     hosts: SSHFarm,
 ) -> None:
@@ -477,6 +599,10 @@ def test_a_function_is_called_on_the_host_and_gives_back_what_it_returned(
     assert task.execution_log == ["adding"]
 
 
+@pytest.mark.fact(
+    "Runtime.execute_function ! TaskExecutionError",
+    "RuntimeTask.function_returns ! TaskExecutionError",
+)
 def test_a_function_that_raises_fails_its_task_with_the_traceback(hosts: SSHFarm) -> None:
     def fail() -> None:
         raise LookupError("no data here")
@@ -492,6 +618,11 @@ def test_a_function_that_raises_fails_its_task_with_the_traceback(hosts: SSHFarm
     assert "Traceback" in task.execution_log[0]
 
 
+@pytest.mark.fact(
+    "RuntimeTask.function_returns ! UntrustedReturnError",
+    "Runtime: function_returns: an untrusted return leaves the run succeeded",
+    "UntrustedReturnError",
+)
 def test_a_return_that_cannot_be_trusted_is_told_when_it_is_read(hosts: SSHFarm) -> None:
     class Odd:
         def __reduce__(self) -> tuple[object, ...]:
@@ -505,20 +636,26 @@ def test_a_return_that_cannot_be_trusted_is_told_when_it_is_read(hosts: SSHFarm)
     assert not (hosts.home / "pwned").exists()
 
 
-def test_what_cannot_be_sent_is_named(hosts: SSHFarm) -> None:
+def test_an_argument_that_the_function_does_not_have_is_told(hosts: SSHFarm) -> None:
     runtime = Runtime("host-1")
 
-    with pytest.raises(lazytui.LazytuiError, match="its argument lock"):
-        runtime.execute_function(lambda lock: lock, lock=threading.Lock())
-    with pytest.raises(ValueError, match="needs a function"):
-        runtime.execute_function("print")  # type: ignore[arg-type]
     with pytest.raises(TaskExecutionError, match="unexpected keyword argument 'other'"):
         runtime.execute_function(lambda n: n, other=1)
+    with pytest.raises(TaskExecutionError, match="missing 1 required positional argument: 'n'"):
+        runtime.execute_function(lambda n: n)
 
 
 # --- files -------------------------------------------------------------------------------------
 
 
+@pytest.mark.fact(
+    "Runtime.send_file",
+    "Runtime.get_file",
+    "RuntimeTask.send_file",
+    "RuntimeTask.get_file",
+    "Runtime.send_file ! TaskExecutionError",
+    "Runtime: working_dir: steps run in it, and relative remote paths are below it",
+)
 def test_files_are_sent_and_got_with_paths_below_the_working_directories(
     hosts: SSHFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
