@@ -9,15 +9,14 @@ from textual.fuzzy import FuzzySearch
 
 from lazytui.text import sanitize
 from lazytui.tui.keymap import bindings
-from lazytui.tui.screens.sheet import Sheet
+from lazytui.tui.screens.entry_sheet import EntrySheet
 from lazytui.tui.widgets.bars import KeyBar
-from lazytui.tui.widgets.entry_list import Entry, EntryList
+from lazytui.tui.widgets.entry_list import Entry
 from lazytui.tui.widgets.run_form_fields import TextField
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from textual import events
     from textual.app import ComposeResult
     from textual.widgets import Input
 
@@ -26,7 +25,7 @@ LETTERS_MATCHED = 24
 LETTERS_SHOWN = 200
 
 
-class PaletteScreen(Sheet[Entry]):
+class PaletteScreen(EntrySheet):
     """Finds an entry by its name; gives the one that was chosen, or None.
 
     Args:
@@ -40,10 +39,8 @@ class PaletteScreen(Sheet[Entry]):
     def __init__(
         self, entries: Sequence[Entry], filters: Mapping[str, Callable[[str], object]]
     ) -> None:
-        super().__init__()
-        self._entries = entries
+        super().__init__(entries)
         self._filters = filters
-        self._list = EntryList()
         self._search = FuzzySearch()
 
     def compose(self) -> ComposeResult:
@@ -55,11 +52,6 @@ class PaletteScreen(Sheet[Entry]):
 
     def _example(self) -> str:
         return "a command, or hosts gpu>=1" if "hosts" in self._filters else "a command"
-
-    def on_mount(self) -> None:
-        """Begin with everything."""
-        self._list.show(self._entries)
-        self.show_keys()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what matches, the best first."""
@@ -90,40 +82,6 @@ class PaletteScreen(Sheet[Entry]):
     def on_input_submitted(self) -> None:
         """The field takes ``enter`` before the sheet does."""
         self.action_choose()
-
-    def on_entry_list_chosen(self) -> None:
-        """A click does what ``enter`` does."""
-        self.action_choose()
-
-    def on_click(self, event: events.Click) -> None:
-        """A click beside the card goes back."""
-        if event.widget is self:
-            self.leave()
-
-    def action_choose(self) -> None:
-        """Do what is highlighted; what cannot be done now stays where it is."""
-        if (entry := self._list.chosen) and entry.able:
-            self.leave(entry)
-
-    def action_next(self) -> None:
-        """Highlight the entry below."""
-        self._list.move(1)
-
-    def action_previous(self) -> None:
-        """Highlight the entry above."""
-        self._list.move(-1)
-
-    def action_page_down(self) -> None:
-        """Highlight an entry a page further down."""
-        self._list.move_page(1)
-
-    def action_page_up(self) -> None:
-        """Highlight an entry a page further up."""
-        self._list.move_page(-1)
-
-    def action_close(self) -> None:
-        """Go back."""
-        self.leave()
 
 
 def _rank(found: tuple[float, int, Entry]) -> tuple[bool, float, int]:
