@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ import pytest
 
 from tests import evil
 from tests.leftovers import is_alive
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,14 +27,6 @@ if TYPE_CHECKING:
     from tests.tmux import Tmux
 
 sshd = pytest.mark.sshd
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait for what a busy machine may take some time for."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "still not so"
-        time.sleep(0.02)
 
 
 def start_counting(farm: SSHFarm, name: str) -> subprocess.Popen[bytes]:

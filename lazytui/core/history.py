@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
 LOOKED_AT = 5000  # newest tasks that are searched for distinct commands
 
@@ -45,3 +46,29 @@ def past_commands(connection: sqlite3.Connection, limit: int) -> list[PastComman
         PastCommand(command, created, connection.execute(count, (task_id,)).fetchone()[0])
         for command, (task_id, created) in newest.items()
     ]
+
+
+def find_commands(past: Sequence[PastCommand], text: str) -> list[PastCommand]:
+    """Find the commands in which all words of a text are, in any case and order.
+
+    Of a word it is enough that its letters come one after the other, as in ``tnpy`` for
+    ``train.py``; commands that have all words as they were typed come first.
+
+    Args:
+        past: what to search; of equals the first stays first.
+        text: words; without one all are found.
+    """
+    words = text.casefold().split()
+    exact, loose = [], []
+    for one in past:
+        command = one.command.casefold()
+        if all(word in command for word in words):
+            exact.append(one)
+        elif all(_has_letters(command, word) for word in words):
+            loose.append(one)
+    return exact + loose
+
+
+def _has_letters(command: str, word: str) -> bool:
+    rest = iter(command)
+    return all(letter in rest for letter in word)

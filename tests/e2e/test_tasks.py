@@ -1,7 +1,8 @@
 """The promises of tasks, kept in a real terminal on real sshd hosts.
 
 A task of several steps is made on the screen and runs filled in for each host; what two hosts
-said is compared; a task waits for another; a saved command is a key away.
+said is compared; a task waits for another; a saved command is a key away; a run that does not heed
+INT is killed at the second word, and a command is found again by a few of its letters.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.test_promises import command_line, start
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,3 +165,46 @@ def test_steps_fold_and_the_failed_one_is_open_and_marked_tasks_run_again(
     assert [(run["task_id"], run["state"]) for run in runs] == [
         (3, "succeeded"), (2, "succeeded"), (1, "failed")
     ]  # fmt: skip
+
+
+def test_a_run_is_cancelled_with_the_word_it_heeds_and_found_again_in_the_history(
+    farm: SSHFarm, tmux_factory: TerminalFactory
+) -> None:
+    host = farm.add("node01")
+    terminal = start(farm, tmux_factory, size=(110, 34))
+    terminal.wait_for("1 up")
+
+    terminal.type("r")
+    terminal.wait_for("Run on node01")
+    terminal.type("trap '' INT; touch deaf; while true; do sleep 0.2; done")
+    terminal.send("Enter")
+    terminal.wait_for("▸ running")
+    wait_until(lambda: (host.home / "deaf").exists())
+    terminal.type("x")
+    terminal.wait_for("Stop #1")
+    terminal.type("i")
+    wait_until(lambda: "INT sent" in command_line(farm, "events"))
+    terminal.wait_for("▸ running")
+    terminal.type("x")
+    terminal.wait_for("Stop #1")
+    terminal.type("k")
+    terminal.wait_for("cancelled")
+
+    terminal.send("Escape")
+    terminal.wait_for("enter details")
+    terminal.type("r")
+    terminal.wait_for("Run on node01")
+    terminal.send("C-r")
+    terminal.type("tdf")  # a few letters, in order
+    terminal.wait_for("enter takes the marked command")
+    terminal.send("Enter")
+    terminal.wait_for("Will run on")
+    terminal.send("C-u")
+    terminal.type("echo found it")
+    terminal.send("Enter")
+    terminal.wait_for("exit 0")
+    terminal.send("C-q")
+    assert terminal.wait_exit() == 0
+
+    runs = json.loads(command_line(farm, "tasks", "--json"))
+    assert [run["state"] for run in runs] == ["succeeded", "cancelled"]

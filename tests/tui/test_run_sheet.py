@@ -250,6 +250,25 @@ async def test_the_history_is_searched_as_one_types(tmp_path):
         assert engine.asked == [("run_command", "make -j8 all", ("gpu02",))]
 
 
+async def test_a_search_typed_before_the_history_was_read_finds_it_then(monkeypatch):
+    engine, read = busy_lab(), asyncio.Event()
+    history = engine.history
+
+    async def later():
+        await read.wait()
+        return await history()
+
+    monkeypatch.setattr(engine, "history", later)
+    async with shown(engine) as pilot:
+        await opened(pilot)
+        await pilot.press("ctrl+r", *"mkall")
+        read.set()
+        await settle(pilot, "enter takes the marked command")
+        await settle(pilot, "make -j8 all")
+        await pilot.press("enter")
+        assert pilot.app.screen._form.command.value == "make -j8 all"
+
+
 async def test_escape_leaves_the_search_and_gives_back_what_was_typed():
     async with shown(busy_lab()) as pilot:
         await opened(pilot)

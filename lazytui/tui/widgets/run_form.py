@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from lazytui.core.history import find_commands
 from lazytui.core.where import fold
 from lazytui.text import sanitize
 from lazytui.tui.run_order import (
@@ -88,6 +89,7 @@ class RunForm(VerticalScroll, can_focus=False):
         super().__init__(id="form")
         self._targets = targets
         self._past: Sequence[PastCommand] = ()
+        self._past_known = False  # it is being read; a search may be typed already
         self._matches: Sequence[PastCommand] = ()
         self._at: int | None = None  # the command of the history that is in the field
         self._kept = Draft()  # the field before the history was asked
@@ -159,8 +161,11 @@ class RunForm(VerticalScroll, can_focus=False):
 
     def offer_history(self, past: Sequence[PastCommand]) -> None:
         """Offer the commands of the history, the newest first."""
-        self._past = past
-        self._show_recent()
+        self._past, self._past_known = past, True
+        if self.searching:
+            self._search(self.command.value)
+        else:
+            self._show_recent()
 
     def _places(
         self, chosen: str, groups: Mapping[str, Sequence[str]] | None = None
@@ -287,7 +292,7 @@ class RunForm(VerticalScroll, can_focus=False):
         """Search the history as it is typed; asked for again, go to an older one."""
         if self.searching:
             self.older()
-        elif self._past:
+        elif self._past or not self._past_known:
             self._kept = self._own
             self.searching = True
             self.command.focus()
@@ -295,10 +300,7 @@ class RunForm(VerticalScroll, can_focus=False):
             self._search("")
 
     def _search(self, text: str) -> None:
-        words = text.lower().split()
-        self._matches = [
-            past for past in self._past if all(word in past.command.lower() for word in words)
-        ]
+        self._matches = find_commands(self._past, text)
         self._at = 0 if self._matches else None
         self._show_recent()
 
