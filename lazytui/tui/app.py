@@ -145,7 +145,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
         self.set_keymap(self.keys.for_textual)
         self._saved: SavedCommands | None = None  # once they are read
         self._key_problems: list[str] = []
-        self._type_ahead = TypeAhead(self)
+        self._type_ahead = TypeAhead(self, self._press)
         for name, root in ROOTS.items():
             self.add_mode(name, partial(root, self.context))
         for theme in THEMES.values():
@@ -256,32 +256,31 @@ class LazytuiApp(App[None], inherit_bindings=False):
 
     async def on_event(self, event: TerminalEvent) -> None:
         """Do what a key is bound to at once, before the next one is looked at."""
-        if isinstance(event, Key) and not event.is_forwarded:
-            if self._type_ahead.holds(event) or await self._check_bindings(
-                event.key, priority=True
+        if isinstance(event, (Key, Paste)) and not event.is_forwarded:
+            await self._type_ahead.take(event)
+        else:
+            await super().on_event(event)
+
+    async def _press(self, event: Key | Paste) -> None:
+        if isinstance(event, Key):
+            if await self._check_bindings(event.key, priority=True):
+                return
+            if not self._type_ahead.is_letter(event) and (
+                await self._check_bindings(event.key) or self._press_saved(event.key)
             ):
                 return
-            if self._is_letter(event):
-                self._type_ahead.writes_to(self.focused)
-            else:
-                await self._type_ahead.written()
-                if await self._check_bindings(event.key):
-                    return
-        elif isinstance(event, Paste) and not event.is_forwarded:
-            self._type_ahead.writes_to(self.focused)
         await super().on_event(event)
 
-    def _is_letter(self, event: Key) -> bool:
-        """A key is a letter for the field that has the focus."""
-        field = self.focused
-        return field is not None and field.check_consume_key(event.key, event.character)
+    def _press_saved(self, key: str) -> bool:
+        """Run the saved command that a key stands for; False when there is none."""
+        screen = self.screen
+        if self._saved is None or not isinstance(screen, EngineScreen):
+            return False
+        return self._saved.press(key, screen, self.context)
 
     def on_key(self, event: Key) -> None:
         """A key that nobody took comes back here: what it was bound to has been looked up."""
         event.prevent_default()
-        screen = self.screen
-        if self._saved is not None and isinstance(screen, EngineScreen):
-            self._saved.press(event.key, screen, self.context)
 
     # Keys that work everywhere
 

@@ -57,12 +57,13 @@ class SavedCommands:
         """Give those that can be used in a context."""
         return [command for command in self._commands if command.fits(context)]
 
-    def press(self, key: str, screen: EngineScreen, context: Context) -> None:
-        """Run the one that a key stands for on a screen, if there is one."""
+    def press(self, key: str, screen: EngineScreen, context: Context) -> bool:
+        """Run the one that a key stands for on a screen; False when there is none."""
         for saved in self.of(screen.SAVED_FOR):
             if saved.key and key in _key_names(saved.key):
                 run_saved(screen, context, saved, self.path.parent)
-                return
+                return True
+        return False
 
     def entries(self, screen: EngineScreen, context: Context) -> list[Entry]:
         """Give those that can be used on a screen, for the palette and the help."""

@@ -58,7 +58,7 @@ class AskText(Sheet[str]):
 
     def on_mount(self) -> None:
         """Begin to type."""
-        self._field.focus()
+        self.set_focus(self._field)
         self.show_keys()
 
     def on_input_changed(self) -> None:

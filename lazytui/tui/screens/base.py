@@ -55,6 +55,11 @@ class EngineScreen(Screen[None]):
         return cast("HasKeys", self.app).keys
 
     @property
+    def awaited(self) -> object | None:
+        """What must have come before a key means anything here; None when all has."""
+        return None
+
+    @property
     def target(self) -> str | None:
         """The host this screen is about; None for none."""
         return None

@@ -78,7 +78,7 @@ class CompareScreen(EngineScreen):
 
     def on_mount(self) -> None:
         """Read both."""
-        self.view.focus()
+        self.set_focus(self.view)
         self._read()
 
     def rebuild(self) -> None:

@@ -61,7 +61,7 @@ class FilePicker(Sheet[Path]):
     def on_mount(self) -> None:
         """Begin in the tree."""
         self._tree.guide_depth = 2
-        self._tree.focus()
+        self.set_focus(self._tree)
         self._show_title()
         self.show_keys()
 

@@ -63,7 +63,7 @@ class FileViewScreen(TextScreen):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.log_view.focus()
+        self.set_focus(self.log_view)
         work: Callable[[], object] = self._read
         self.run_worker(work, group="read", exit_on_error=False)
 

@@ -58,7 +58,7 @@ class FilesScreen(FileDeeds):
 
     def on_mount(self) -> None:
         """Look into both folders."""
-        self.here.table.focus()
+        self.set_focus(self.here.table)
         self.look_at(self.here)
         self.look_at(self.there)
 
@@ -72,7 +72,12 @@ class FilesScreen(FileDeeds):
     @property
     def pane(self) -> FilePane:
         """The side with the focus."""
-        return self.there if self.there.table.has_focus else self.here
+        return self.there if self.focused is self.there.table else self.here
+
+    @property
+    def awaited(self) -> object | None:
+        """What must have come before a key means anything: the folder that was gone to."""
+        return self.pane.awaited
 
     @property
     def other(self) -> FilePane:
@@ -141,7 +146,9 @@ class FilesScreen(FileDeeds):
             return
         name = f"look {pane.id}"
         work = self._read(pane, make, at)
-        self.app.run_worker(work, name=name, group=name, exclusive=True, exit_on_error=False)
+        pane.reads = self.app.run_worker(
+            work, name=name, group=name, exclusive=True, exit_on_error=False
+        )
 
     async def _read(self, pane: FilePane, make: str | None, at: str | None) -> None:
         host, path = pane.host, pane.path
@@ -357,7 +364,7 @@ class FilesScreen(FileDeeds):
         def named(text: str | None) -> None:
             if text is not None:
                 self.show_for(text.strip())
-                self.there.table.focus()
+                self.set_focus(self.there.table)
 
         about = ("An alias of the ssh config.",)
         self.open(AskText("Files of which host?", about, self.there.host or "", problem), named)

@@ -158,7 +158,7 @@ class GroupSheet(FormSheet[GroupOrder]):
         draft = replace(self.draft, name=self.draft.name.strip())
         if not draft.name:
             self._refuse("give it a name")
-            self._called.focus()
+            self.set_focus(self._called)
             return
         try:
             self.leave(order_of(draft, self._engine, self._own_name))

@@ -154,7 +154,7 @@ class HostScreen(EngineScreen):
     def _choose(self, tab: int) -> None:
         self._tab = tab % len(self._parts)
         self._show_part()
-        self._parts[self._tab].focus()
+        self.set_focus(self._parts[self._tab])
         self.rebuild()
 
     def _show_part(self) -> None:

@@ -70,7 +70,7 @@ class HostGroups:
     def open(self) -> None:
         """Go to the groups; where there is no room for the panel, in a sheet."""
         if self.wide and not self._screen.zoomed:
-            self.panel.focus()
+            self._screen.set_focus(self.panel)
             return
 
         def decided(asked: GroupList.Asked | None) -> None:

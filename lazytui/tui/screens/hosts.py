@@ -176,7 +176,7 @@ class HostsScreen(HostList):
         if not there_are_hosts:
             self._empty.update(content_of(empty_pieces(self.engine)))
         elif self._was_empty:
-            self.table.focus()  # nothing has had the focus
+            self.set_focus(self.table)  # nothing has had the focus
         self._was_empty = not there_are_hosts
         self._empty_box.display = not there_are_hosts
         self._body.display = there_are_hosts
@@ -237,7 +237,7 @@ class HostsScreen(HostList):
     @property
     def scopes(self) -> tuple[str, ...]:
         """While a filter is typed, its keys and no others."""
-        if self._groups.panel.has_focus:
+        if self.focused is self._groups.panel:
             return (*self._groups.panel.SCOPES, "global")
         return FilterBar.SCOPES if self._filter_bar.typing else super().scopes
 
@@ -256,8 +256,8 @@ class HostsScreen(HostList):
         self._about.resized(event.size.width)
         self._groups.wide = event.size.width >= WIDE_CELLS
         self._more.resized(roomy=self._groups.wide and event.size.height >= ROOMY_ROWS)
-        if not self._groups.wide and self._groups.panel.has_focus:
-            self.table.focus()
+        if not self._groups.wide and self.focused is self._groups.panel:
+            self.set_focus(self.table)
         self._groups.show()
         self._show_current()
 
@@ -378,7 +378,7 @@ class HostsScreen(HostList):
         """Go back to the table, with the filter or without; one that cannot be read is not kept."""
         if message.keep and self._filter.problem:
             return
-        self.table.focus()
+        self.set_focus(self.table)
         self._filter_bar.display = False
         self._status.display = True
         if not message.keep:
@@ -405,7 +405,7 @@ class HostsScreen(HostList):
 
     def on_group_list_left(self) -> None:
         """Go back from the groups to the table."""
-        self.table.focus()
+        self.set_focus(self.table)
 
     # Keys
 

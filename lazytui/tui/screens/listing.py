@@ -98,7 +98,7 @@ class ListScreen(EngineScreen):
         """Go back to the list."""
         self._filter_bar.display = False
         self._status.display = True
-        self.table.focus()
+        self.set_focus(self.table)
         self.set_filter(self.kept_filter if message.keep else "")
 
     # Ways out

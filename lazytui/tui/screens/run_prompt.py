@@ -193,7 +193,7 @@ class RunPrompt(Sheet[Order]):
             self._show()  # what it is
             return None
         if not order.command.strip():
-            self._form.command.focus()
+            self.set_focus(self._form.command)
             return None
         return order
 

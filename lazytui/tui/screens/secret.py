@@ -107,7 +107,7 @@ class SecretScreen(FormSheet[Typed]):
         for row in rows:
             row.label.styles.width = min(width, LABEL_MOST)
         self._show()
-        self._fields[0].focus()
+        self.set_focus(self._fields[0])
         self.show_keys()
 
     def on_engine_changed(self, message: EngineChanged) -> None:
@@ -168,7 +168,7 @@ class SecretScreen(FormSheet[Typed]):
         """Give what was typed; from a field before the last one, go to the next one first."""
         fields = self._fields
         if self.focused in fields[:-1]:
-            fields[fields.index(self.focused) + 1].focus()
+            self.set_focus(fields[fields.index(self.focused) + 1])
             return
         texts = tuple(field_.value for field_ in fields)
         for field_ in fields:

@@ -27,6 +27,8 @@ class Sheet(ModalScreen[Answer], Generic[Answer]):
     def leave(self, answer: Answer | None = None) -> None:
         """Go, and hand over the answer; once, even when two keys arrive together."""
         if self.is_current:
+            for asked in self._result_callbacks[-1:]:
+                asked.requester = self.app  # it calls back before it looks at the next key
             self.dismiss(answer)
 
     def show_keys(self) -> None:

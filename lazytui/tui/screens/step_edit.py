@@ -91,7 +91,7 @@ class StepSheet(FormSheet[StepDraft]):
     def on_mount(self) -> None:
         """Begin to type."""
         self._title.show(([Piece(TITLES[self._draft.kind], bold=True)], ()))
-        self._fields["text"].focus()
+        self.set_focus(self._fields["text"])
         self._say("")
         self.show_keys()
 
@@ -162,7 +162,7 @@ class StepSheet(FormSheet[StepDraft]):
                 return
             function = f":{field.value.rpartition(':')[2]}" if ":" in field.value else ":"
             field.value = sanitize(str(path)) + (function if self._draft.kind == FUNCTION else "")
-            field.focus()
+            self.set_focus(field)
 
         start = Path(field.value.partition(":")[0] or ".").expanduser()
         self.app.push_screen(FilePicker(start), chosen)

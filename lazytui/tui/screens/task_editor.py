@@ -95,7 +95,7 @@ class TaskEditor(EngineScreen):
 
     def on_mount(self) -> None:
         """Begin in the list."""
-        self.rows.focus()
+        self.set_focus(self.rows)
 
     # What is seen
 

@@ -232,7 +232,7 @@ class TaskOutputScreen(Stopping):
         self._mode = mode
         self.grouped.display = mode is Mode.GROUPED
         self.merged.display = mode is Mode.MERGED
-        (self.grouped if mode is Mode.GROUPED else self.merged).focus()
+        self.set_focus(self.grouped if mode is Mode.GROUPED else self.merged)
         self._show_place()
 
     def action_follow(self) -> None:

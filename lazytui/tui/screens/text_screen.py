@@ -119,7 +119,7 @@ class TextScreen(EngineScreen):
     def _end_finding(self) -> None:
         self._find.display = False
         self._status.display = True
-        self.log_view.focus()
+        self.set_focus(self.log_view)
 
     def action_next_match(self) -> None:
         """Go to the next match."""

@@ -13,6 +13,7 @@ from lazytui.tui.widgets.file_table import FileTable
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.worker import Worker
 
     from lazytui.tui.context import Context
 
@@ -31,6 +32,7 @@ class FilePane(Vertical):
         self.path = "~"
         self.home = ""  # the user's, once it was looked into
         self.is_here = host is None
+        self.reads: Worker[None] | None = None  # the folder that was asked for last
         self.title = Bar(classes="title")
         self.table = FileTable(context.clock, id=f"{id}-table")
 
@@ -52,6 +54,14 @@ class FilePane(Vertical):
         more = f" +{folder.more}" if folder is not None and folder.more else ""
         left = [Piece(name, role, bold=True), Piece(f"  {fit(path, room)}")]
         self.title.show((left, [Piece(count + more if folder else "", "quiet")]))
+
+    @property
+    def awaited(self) -> object | None:
+        """Give the work that reads another folder than is shown; None when none does."""
+        folder = self.table.folder
+        if self.reads is None or self.reads.is_finished:
+            return None
+        return self.reads if folder is None or folder.path != self.path else None
 
     @property
     def whose(self) -> str:

@@ -79,7 +79,7 @@ class FilterBar(Horizontal):
     @property
     def typing(self) -> bool:
         """The field has the focus."""
-        return self._field.has_focus
+        return self.is_attached and self.screen.focused is self._field
 
     def begin(self, text: str) -> None:
         """Let the user type, on from a text."""

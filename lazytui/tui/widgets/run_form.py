@@ -247,7 +247,7 @@ class RunForm(VerticalScroll, can_focus=False):
         message.stop()
         self.searching, self._at = False, None
         self.put(message.past.command)
-        self.command.focus()
+        self.screen.set_focus(self.command)
 
     def put(self, command: str) -> None:
         """Put a command into the field, as it was run."""
@@ -295,7 +295,7 @@ class RunForm(VerticalScroll, can_focus=False):
         elif self._past or not self._past_known:
             self._kept = self._own
             self.searching = True
-            self.command.focus()
+            self.screen.set_focus(self.command)
             self._write("")
             self._search("")
 
