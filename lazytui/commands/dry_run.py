@@ -85,4 +85,6 @@ def _summary(plan: Plan, chosen: str) -> list[str]:
         lines.append(f"starts when #{plan.after} is over{success}")
     if plan.least_busy:
         lines.append(f"would run on {sanitize(chosen)}" if chosen else "would wait for a host")
-    return lines
+    if plan.stop_on_failure:
+        lines.append("after a failure none is started any more")
+    return lines + plan.told_limits

@@ -40,6 +40,7 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
     _add_run(commands)
     _add_files(commands)
     _add_tasks(commands)
+    _add_again(commands)
     _add_events(commands)
     _add_groups(commands)
     add_ports(commands)
@@ -85,9 +86,7 @@ def _add_run(commands: Commands) -> None:
     run.add_argument(
         "-w", dest="where", action="append", default=[], metavar="WHERE", help="on which hosts"
     )
-    run.add_argument("-b", dest="gather", action="store_true", help="gather equal outputs")
-    run.add_argument("--json", action="store_true", help="one object a line, as they finish")
-    run.add_argument("--detach", action="store_true", help="leave when it has started")
+    _add_showing(run)
     way = run.add_mutually_exclusive_group()
     way.add_argument("--least-busy", action="store_true", help="on the least busy of them only")
     way.add_argument("--batch", type=int, metavar="N", help="N hosts at a time (all at once)")
@@ -108,14 +107,26 @@ def _add_run(commands: Commands) -> None:
     run.add_argument(
         "--timeout", metavar="T", help="end each run after 30s, 5m, 2h: INT, then KILL"
     )
+    run.add_argument(
+        "--task-timeout",
+        metavar="T",
+        help="end all its runs so long after the first start, and start no more",
+    )
     run.add_argument("--dry-run", action="store_true", help="tell what would run where, only")
-    run.add_argument("--maxrc", action="store_true", help="exit with the highest remote code")
     run.add_argument("--cwd", metavar="DIR", help="directory on the hosts (the home)")
     run.add_argument(
         "--env", action="append", default=[], metavar="NAME=VALUE", help="set a variable"
     )
     run.add_argument("--tty", action="store_true", help="give the command a terminal")
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD")
+
+
+def _add_showing(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is shown of runs, and until when."""
+    parser.add_argument("-b", dest="gather", action="store_true", help="gather equal outputs")
+    parser.add_argument("--json", action="store_true", help="one object a line, as they finish")
+    parser.add_argument("--detach", action="store_true", help="leave when it has started")
+    parser.add_argument("--maxrc", action="store_true", help="exit with the highest remote code")
 
 
 def _add_files(commands: Commands) -> None:
@@ -156,6 +167,25 @@ def _add_tasks(commands: Commands) -> None:
     stop.add_argument("id", metavar="ID", help="a task (41), 41@HOST, or the begin of a run id")
     help_text = "INT; if it was told to stop before, KILL"
     stop.add_argument("--signal", type=_signal, metavar="S", help=help_text)
+
+
+def _add_again(commands: Commands) -> None:
+    again = commands.add_parser(
+        "again",
+        help="run a task again",
+        description="All its steps, where it ran before. What still runs of it goes on beside, "
+        "unless --stop ends it first.",
+    )
+    again.add_argument("id", metavar="ID", help="a task (41), 41@HOST, or the begin of a run id")
+    which = again.add_mutually_exclusive_group()
+    which.add_argument("--failed", action="store_true", help="only where it did not succeed")
+    which.add_argument(
+        "-w", dest="where", action="append", default=[], metavar="WHERE", help="on other hosts"
+    )
+    again.add_argument(
+        "--stop", action="store_true", help="stop what runs there first: INT, then KILL"
+    )
+    _add_showing(again)
 
 
 def _add_events(commands: Commands) -> None:

@@ -113,7 +113,9 @@ def _command(arguments: argparse.Namespace) -> CommandSpec:
 def _plan(arguments: argparse.Namespace, plan: Plan) -> Plan:
     """Give a plan with what the command line says instead of what it said."""
     timeout_s = read_seconds(arguments.timeout or "")
-    if arguments.detach and (timeout_s or plan.timeout_s) is not None:
+    task_timeout_s = read_seconds(arguments.task_timeout or "")
+    limits = (timeout_s, task_timeout_s, plan.timeout_s, plan.task_timeout_s)
+    if arguments.detach and any(limits):
         raise UsageError("with --detach nobody is left to end it: use -- timeout T CMD")
     if arguments.batch is not None and arguments.batch < 1:
         raise UsageError(f"--batch takes 1 or more, not {arguments.batch}")
@@ -126,6 +128,7 @@ def _plan(arguments: argparse.Namespace, plan: Plan) -> Plan:
         least_busy=arguments.least_busy or way,
         stop_on_failure=arguments.stop_on_failure or plan.stop_on_failure,
         timeout_s=plan.timeout_s if timeout_s is None else timeout_s,
+        task_timeout_s=plan.task_timeout_s if task_timeout_s is None else task_timeout_s,
         when=arguments.when or plan.when,
         after=_task_number(arguments.after) if arguments.after else 0,
         after_ok=arguments.after_ok,

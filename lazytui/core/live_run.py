@@ -116,7 +116,6 @@ class LiveRun:
         self.runtime = runtime
         self.place = place
         self.plan = plan
-        self.timeout_s = plan.timeout_s
         self.turns = turns
         self.counted = False  # among the alive runs of its host
         self.sent = False  # the host may have started it
@@ -128,7 +127,7 @@ class LiveRun:
         self.followed_from = 0  # length of the spool when its output was last asked for
         self.reached = 0  # the same when the end of its job was told
         self.stopping = ""  # the signal that was asked for
-        self.timed_out = False  # signalled because its time was over
+        self.timed_out = ""  # why, if it was signalled because its time was over
         self.unwanted = ""  # why it shall not be started any more
         self.stream: OutputStream | None = None
         # Who executes a step that is no job takes signals here.

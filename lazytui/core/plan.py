@@ -66,6 +66,8 @@ class Plan:
         after_ok: all runs of that task must have succeeded, or none of this one is started.
         least_busy: one run, on the least busy of the hosts that fulfil the condition.
         among: the hosts that it is chosen from.
+        task_timeout_s: seconds after which all runs of the task are ended, and those still in the
+            queue are not started any more, counted from the start of its first run; None for never.
         templates: ``{{host}}`` and the like in the steps are filled in for each host.
     """
 
@@ -78,6 +80,7 @@ class Plan:
     least_busy: bool = False
     among: tuple[str, ...] = ()
     templates: bool = False
+    task_timeout_s: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be.
@@ -93,12 +96,29 @@ class Plan:
     @property
     def has_turns(self) -> bool:
         """True when runs heed each other."""
-        return bool(self.batch or self.stop_on_failure)
+        return bool(self.batch or self.stop_on_failure or self.task_timeout_s is not None)
 
     @property
     def has_gate(self) -> bool:
         """True when a run waits for something else than other runs of its task."""
         return bool(self.when or self.after or self.least_busy)
+
+    @property
+    def limits(self) -> str:
+        """The limits of time as :func:`read_limits` reads them: ``300s task 7200s``, or nothing."""
+        each = "" if self.timeout_s is None else f"{self.timeout_s:g}s"
+        task = "" if self.task_timeout_s is None else f"task {self.task_timeout_s:g}s"
+        return f"{each} {task}".strip()
+
+    @property
+    def told_limits(self) -> list[str]:
+        """The limits of time in words, one each."""
+        told = []
+        if self.timeout_s is not None:
+            told.append(f"each is ended after {self.timeout_s:g} s")
+        if self.task_timeout_s is not None:
+            told.append(f"all are ended {self.task_timeout_s:g} s after the first has begun")
+        return told
 
     @property
     def waiting_reason(self) -> str:
@@ -173,6 +193,18 @@ def read_seconds(text: str) -> float | None:
     if not 0 < seconds < 1e9:
         raise UsageError(f"expected a time such as 30s, 5m or 2h, not {text!r}")
     return seconds
+
+
+def read_limits(text: str) -> tuple[float | None, float | None]:
+    """Read limits of time: ``5m`` for each run, ``task 2h`` for all together, or both.
+
+    Raises:
+        UsageError: one is no duration.
+    """
+    each, task, all_together = text.lower().replace(",", " ").partition("task")
+    if task and not all_together.strip():
+        raise UsageError("say how long the task may take, such as task 2h")
+    return read_seconds(each), read_seconds(all_together)
 
 
 def read_environment(words: Iterable[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from lazytui.core.deadline import end_in_time
+from lazytui.core.deadline import end_in_time, end_with_task
 from lazytui.core.live_run import either
 from lazytui.core.model import RunState
 from lazytui.core.run_stop import STOPPING
@@ -19,7 +19,7 @@ from lazytui.errors import LazytuiError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from lazytui.core.gates import Gates
     from lazytui.core.housekeeping import Housekeeper
@@ -61,18 +61,22 @@ class RunDriver:
 
     async def drive(self, run: LiveRun) -> None:
         """Wait for the run's turn, take its steps, and stay until its end is recorded."""
-        watch: asyncio.Task[None] | None = None
+        watches: list[asyncio.Task[None]] = []
         try:
             try:
+                limit_s = run.plan.task_timeout_s
+                if limit_s is not None and run.turns is not None:
+                    ending = end_with_task(run, limit_s, lambda why: self._stage.say(run, why))
+                    watches.append(self._watch(ending, f"time of the task of {run.run_id}"))
                 if run.waits:
                     await self._wait_for_turn(run)
                 if run.abandoned.is_set() and not run.sent:
                     why = run.unwanted or NEVER_STARTED
                     await self._finish(run, StepEnd(RunState.CANCELLED, None, why))
                     return
-                if run.timeout_s is not None:
-                    ending = end_in_time(run, run.timeout_s, lambda why: self._stage.say(run, why))
-                    watch = self._group.create_task(ending, name=f"time of run {run.run_id}")
+                if (timeout_s := run.plan.timeout_s) is not None:
+                    ending = end_in_time(run, timeout_s, lambda why: self._stage.say(run, why))
+                    watches.append(self._watch(ending, f"time of run {run.run_id}"))
                 await self._take_steps(run)
             except LazytuiError as error:
                 run.cause = error
@@ -84,8 +88,11 @@ class RunDriver:
                     run, StepEnd(RunState.FAILED, None, f"fault in lazytui: {error!r}")
                 )
         finally:
-            if watch is not None:
+            for watch in watches:
                 watch.cancel()
+
+    def _watch(self, ending: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        return self._group.create_task(ending, name=name)
 
     async def _wait_for_turn(self, run: LiveRun) -> None:
         """Wait until the run may start and has a host, or it shall not be started any more."""

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazytui.core.deadline import TIMING_OUT
+from lazytui.core.deadline import why_timed_out
 from lazytui.core.events import OutputGrew, RunChanged
-from lazytui.core.gates import Gates
+from lazytui.core.gates import FOREIGN_LOOK_S, Gates
 from lazytui.core.housekeeping import Housekeeper
 from lazytui.core.live_run import LiveRun, either
 from lazytui.core.model import RunRecord, RunState
@@ -270,7 +270,7 @@ class Runs:
             run.sent = not run.waits
             if record.placed:
                 self._gates.keep_claim(run)
-            run.timed_out = record.reason.startswith(TIMING_OUT)
+            run.timed_out = why_timed_out(record.reason, plan)
             run.confirmed = record.state is RunState.RUNNING
             if run.confirmed and record.reason.startswith(STOPPING):
                 run.stopping = record.reason  # its end is the one that was asked for
@@ -320,6 +320,14 @@ class Runs:
             # For whoever adopts it, and for the next who wants its end.
             await self._stage.say(run, f"{STOPPING} ({name})")
         return answer
+
+    async def over(self, run_id: str) -> None:
+        """Wait until a run has ended, whoever drives it."""
+        run = self._live.get(run_id)
+        if run is not None:
+            await run.done.wait()
+        while not (await self._journal.record(run_id)).state.is_final:  # noqa: ASYNC110 - foreign
+            await asyncio.sleep(FOREIGN_LOOK_S)
 
     def next_signal(self, record: RunRecord) -> str:
         """Give the signal that ends a run: INT first, KILL when it was told to end before."""

@@ -48,6 +48,9 @@ RUN, SEND, GET, FUNCTION = "run", "send", "get", "function"
 KINDS = (RUN, SEND, GET, FUNCTION)
 ALL_AT_ONCE, ONE_AT_A_TIME, LEAST_BUSY = "all at once", "one at a time", "least busy"
 
+_HEAD = (
+    "name", "where", "how", "when", "timeout", "task_timeout", "stop_on_failure", "steps",
+)  # fmt: skip
 _ALLOWED = {
     RUN: ("cwd", "env", "tty"),
     SEND: ("to", "checksum"),
@@ -225,17 +228,16 @@ class _Reader:
         self._lines = [n for n, line in lines if re.match(r"\s*\[\[\s*steps\s*\]\]", line)]
 
     def task(self, table: Mapping[str, Any]) -> TaskDraft:
-        known = ("name", "where", "how", "when", "timeout", "stop_on_failure", "steps")
-        self._only(table, known, "")
+        self._only(table, _HEAD, "")
         steps = table.get("steps", [])
         if not isinstance(steps, list) or not steps:
             raise UsageError("a task needs at least one [[steps]]")
-        timeout = self._text(table, "timeout", "")
         plan = Plan(
             batch=_batch(table.get("how", ALL_AT_ONCE)),
             least_busy=table.get("how") == LEAST_BUSY,
             stop_on_failure=self._flag(table, "stop_on_failure", ""),
-            timeout_s=read_seconds(timeout),
+            timeout_s=read_seconds(self._text(table, "timeout", "")),
+            task_timeout_s=read_seconds(self._text(table, "task_timeout", "")),
             when=self._text(table, "when", ""),
         )
         return TaskDraft(
@@ -329,6 +331,7 @@ def task_toml(draft: TaskDraft) -> str:
         "how": ONE_AT_A_TIME if plan.batch == 1 else how,
         "when": plan.when,
         "timeout": f"{plan.timeout_s:g}s" if plan.timeout_s else "",
+        "task_timeout": f"{plan.task_timeout_s:g}s" if plan.task_timeout_s else "",
         "stop_on_failure": plan.stop_on_failure,
     }
     blocks = ["".join(_lines(head))]

@@ -8,6 +8,7 @@ begins when every run of the batches before has its end in the journal, never ea
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from lazytui.core.model import RunState
@@ -37,6 +38,8 @@ class Turns:
         for record in records:
             self._left[self._batch_of[record.run_id]].add(record.run_id)
         self._turns = [asyncio.Event() for _ in self._left]
+        self._first = min((r.started for r in records if r.started is not None), default=None)
+        self._begun = asyncio.Event()
         self._live: dict[str, LiveRun] = {}
         self._failure = ""
         for record in records:
@@ -66,6 +69,20 @@ class Turns:
             for run in list(self._live.values()):
                 run.give_up(self._failure)
         self._advance()
+
+    def begun(self, at: float) -> None:
+        """Hear that a run has started, in epoch seconds: the time of the task counts from here."""
+        if self._first is None:
+            self._first = at
+            self._begun.set()
+
+    async def time_over(self, limit_s: float) -> None:
+        """Wait until so many seconds have passed since the first run of the task started."""
+        if self._first is None:
+            await self._begun.wait()
+        assert self._first is not None
+        left = self._first + limit_s - time.time()
+        await asyncio.sleep(min(limit_s, max(0.0, left)))  # the clock may have been set back
 
     def _note(self, record: RunRecord) -> None:
         self._left[self._batch_of[record.run_id]].discard(record.run_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lazytui.core.conditions import parse_condition
 from lazytui.core.placement import least_busy, why_places
-from lazytui.core.plan import AT_ONCE, Plan, cautions, read_environment, read_seconds
+from lazytui.core.plan import AT_ONCE, Plan, cautions, read_environment, read_limits
 from lazytui.core.templates import fill_command, has_variables
 from lazytui.core.where import fold, parse_where
 from lazytui.errors import UsageError
@@ -116,6 +116,7 @@ def order_of(
     """
     hosts = _hosts(draft, targets, runtimes, groups)
     after, after_ok = _after(draft.after)
+    timeout_s, task_timeout_s = read_limits(draft.limit)
     parse_condition(draft.needs, groups)  # a mistake is told here
     waits = bool(after or draft.needs.strip())
     chosen = None
@@ -129,12 +130,13 @@ def order_of(
         Plan(
             _batch(draft),
             draft.on_failure == STOP,
-            read_seconds(draft.limit),
+            timeout_s,
             draft.needs.strip(),
             after,
             after_ok,
             least_busy=waits and draft.how == LEAST_BUSY,
             templates=has_variables(draft.real_command, draft.folder, draft.variables),
+            task_timeout_s=task_timeout_s,
         ),
         chosen,
         len(hosts),
@@ -245,8 +247,7 @@ def dry_run_lines(order: Order, runtimes: Mapping[str, RuntimeView]) -> list[str
         ]
     if order.plan.stop_on_failure:
         lines.append("after a failure none is started any more")
-    if order.plan.timeout_s is not None:
-        lines.append(f"each is ended after {order.plan.timeout_s:g} s")
+    lines += order.plan.told_limits
     if order.cwd:
         lines.append(f"in {order.cwd}")
     lines += [f"{name}={value}" for name, value in order.env.items()]

@@ -57,6 +57,12 @@ def preview(
     if plan.when or plan.least_busy:
         said = why_places(known, condition)
         lines += [f"  {host}  {why}" for host, why in list(said.items())[:HOSTS_SHOWN]]
+    batches = plan.batches(hosts)
+    if len(batches) > 1 and not plan.least_busy:
+        lines += [f"batch {number}  {fold(batch)}" for number, batch in enumerate(batches, 1)]
+    if plan.stop_on_failure:
+        lines.append("after a failure none is started any more")
+    lines += plan.told_limits
     lines += [f"! {trouble}" for trouble in cautions(known)]
     differ = has_variables(*(text for step in steps for text in (step.text, step.to)))
     shown = known[:HOSTS_SHOWN] if differ else known[:1]

@@ -70,6 +70,22 @@ def test_a_run_is_ended_when_its_time_is_over(farm: SSHFarm) -> None:
     assert result["reason"] == "timed out after 0.5 s"
 
 
+def test_a_task_is_ended_when_its_time_is_over(farm: SSHFarm) -> None:
+    done = run(farm, "--batch", "1", "--task-timeout", "0.5s", "--json", command="exec sleep 60")
+
+    results = {
+        result["host"]: (result["state"], result["reason"])
+        for result in map(json.loads, done.stdout.splitlines())
+    }
+    over = "the time of its task, 0.5 s, was over"
+    assert done.returncode == 1
+    assert results == {
+        "gpu01": ("failed", f"timed out: {over}"),
+        "gpu02": ("cancelled", f"not started: {over}"),
+        "gpu03": ("cancelled", f"not started: {over}"),
+    }
+
+
 def test_an_interrupt_also_ends_those_whose_turn_has_not_come(farm: SSHFarm) -> None:
     words = ["run", "-w", "gpu[01-03]", "--one-at-a-time", "--", "echo up; exec sleep 60"]
 
@@ -132,6 +148,7 @@ def test_the_least_busy_is_named_with_the_reason(farm: SSHFarm) -> None:
         (["--batch", "0"], b"--batch takes 1 or more, not 0"),
         (["--batch", "2", "--least-busy"], b"not allowed with"),
         (["--timeout", "soon"], b"expected a time such as 30s, 5m or 2h, not 'soon'"),
+        (["--task-timeout", "5", "--detach"], b"with --detach nobody is left to end it"),
         (["--timeout", "5", "--detach"], b"with --detach nobody is left to end it"),
     ],
 )

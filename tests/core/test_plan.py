@@ -21,6 +21,7 @@ from lazytui.core.plan import (
     caution,
     cautions,
     read_environment,
+    read_limits,
     read_seconds,
 )
 from lazytui.core.task import CommandSpec
@@ -51,7 +52,34 @@ def test_batches_keep_the_order_of_the_hosts_and_the_last_one_may_be_smaller() -
     assert AT_ONCE.batches([]) == []
 
 
-@pytest.mark.parametrize("plan", [AT_ONCE, Plan(3), Plan(0, True), Plan(1, True, 2.5)])
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("", (None, None)),
+        ("5m", (300.0, None)),
+        ("task 2h", (None, 7200.0)),
+        ("5m task 2h", (300.0, 7200.0)),
+        (" 90 , Task 1d ", (90.0, 86_400.0)),
+    ],
+)
+def test_limits_of_time_are_read_and_written(
+    text: str, limits: tuple[float | None, float | None]
+) -> None:
+    timeout_s, task_timeout_s = read_limits(text)
+
+    assert (timeout_s, task_timeout_s) == limits
+    assert read_limits(Plan(timeout_s=timeout_s, task_timeout_s=task_timeout_s).limits) == limits
+
+
+@pytest.mark.parametrize("text", ["task", "soon", "5m task", "task soon", "5m 2h"])
+def test_a_limit_of_time_that_cannot_be_read_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError):
+        read_limits(text)
+
+
+@pytest.mark.parametrize(
+    "plan", [AT_ONCE, Plan(3), Plan(0, True), Plan(1, True, 2.5), Plan(task_timeout_s=9.0)]
+)
 def test_a_plan_is_read_back_from_the_step_that_keeps_it(plan: Plan) -> None:
     step = plan.to_step({"kind": "command", "command": "true"})
 
@@ -517,6 +545,67 @@ async def test_a_run_that_was_signalled_by_a_dead_engine_is_still_called_timed_o
 
     assert (record.state, record.exit_status) == (RunState.FAILED, 9)
     assert record.reason == "timed out after 0.3 s"
+
+
+@pytest.mark.parametrize("batch", [0, 1])
+async def test_the_time_of_a_task_ends_what_runs_and_starts_no_more(
+    farm: SSHFarm, batch: int
+) -> None:
+    for name in NAMES:
+        farm.add(name)
+
+    async with engine_on(farm) as engine:
+        plan = Plan(batch=batch, task_timeout_s=1.0)
+        records = await all_ended(await begin(engine, "echo up; exec sleep 60", plan))
+
+    over = "the time of its task, 1 s, was over"
+    ended_by_time = (RunState.FAILED, 130, f"timed out: {over}")
+    not_started = (RunState.CANCELLED, None, f"not started: {over}")
+    told = [(record.state, record.exit_status, record.reason) for record in records]
+    assert told == [ended_by_time, *([not_started] * 2 if batch else [ended_by_time] * 2)]
+
+
+async def test_the_time_of_a_task_counts_from_its_first_start_not_from_the_queue(
+    farm: SSHFarm,
+) -> None:
+    farm.add("gpu01")
+
+    async with engine_on(farm) as engine:
+        before = await start(engine, "gpu01", "exec sleep 1.5")
+        (run,) = await engine.start_runs(
+            CommandSpec("true"),
+            ["gpu01"],
+            plan=Plan(after=before.record.task_id, task_timeout_s=1.0),
+        )
+        record = await ended(run)
+
+    assert (record.state, record.reason) == (RunState.SUCCEEDED, "")
+
+
+async def test_a_batch_that_ends_in_the_time_of_its_task_ends_as_ever(farm: SSHFarm) -> None:
+    for name in NAMES:
+        farm.add(name)
+
+    async with engine_on(farm) as engine:
+        plan = Plan(batch=1, task_timeout_s=60.0)
+        records = await all_ended(await begin(engine, "exit 3", plan))
+
+    assert [(record.state, record.exit_status) for record in records] == [(RunState.FAILED, 3)] * 3
+
+
+async def test_the_time_of_a_task_goes_on_when_its_engine_has_ended(farm: SSHFarm) -> None:
+    for name in NAMES[:2]:
+        farm.add(name)
+    async with engine_on(farm) as engine:
+        plan = Plan(batch=1, task_timeout_s=1.0)
+        runs = await engine.start_runs(CommandSpec("echo up; exec sleep 60"), NAMES[:2], plan=plan)
+        await grown(engine, runs[0], 3)
+
+    async with engine_on(farm) as engine:
+        records = await all_ended(await engine.adopt())
+
+    assert [record.state for record in records] == [RunState.FAILED, RunState.CANCELLED]
+    assert records[0].reason == "timed out: the time of its task, 1 s, was over"
 
 
 # --- history ---------------------------------------------------------------------------------

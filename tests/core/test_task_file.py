@@ -111,6 +111,7 @@ plans = st.builds(
     batch=st.integers(0, 9),
     stop_on_failure=st.booleans(),
     timeout_s=st.none() | st.integers(1, 10_000),
+    task_timeout_s=st.none() | st.integers(1, 10_000),
     when=texts,
 ) | st.just(Plan(least_busy=True))
 
@@ -140,6 +141,7 @@ def test_what_is_written_is_read_back_the_same(draft: TaskDraft) -> None:
         ("[[steps]]\nrun='df'\ntty='yes'", "^1: tty: expected true or false"),
         ("[[steps]]\nfunction='f'\nkwargs={'a b'=1}", "^1: kwargs: expected a table"),
         ("how = 'quickly'\n[[steps]]\nrun='df'", "how: expected 'all at once'"),
+        ("task_timeout = 'soon'\n[[steps]]\nrun='df'", "expected a time"),
         ("timeout = 'soon'\n[[steps]]\nrun='df'", "expected a time"),
     ],
 )

@@ -154,6 +154,16 @@ async def test_folder_variables_and_time_limit_are_asked_of_the_engine(tmp_path)
         assert engine.asked == [("run_command", "make", ("gpu02",), options)]
 
 
+async def test_a_limit_for_the_task_as_a_whole_is_asked_of_the_engine(tmp_path):
+    engine = busy_lab(tmp_path)
+    async with shown(engine) as pilot:
+        await opened(pilot, ["gpu02"], "make")
+        await pilot.press("tab", "tab", *"task 2h", "enter")
+        await settle(pilot, "Tasks ›")
+        plan = Plan(task_timeout_s=7200.0)
+        assert engine.asked == [("run_command", "make", ("gpu02",), {"plan": plan})]
+
+
 @pytest.mark.parametrize(
     ("tabs", "typed", "told"),
     [

@@ -93,6 +93,26 @@ async def test_hosts_needs_and_way_are_asked_for_and_mistakes_told():
         await settle(pilot, "start no more")
 
 
+async def test_batches_and_limits_of_time_are_asked_for_and_mistakes_told():
+    async with shown(lab()) as pilot:
+        await opened(pilot, replace(PREPARE, where="gpu[01-03]", plan=Plan()))
+        await pilot.press("g", "down", "down", "enter", "b")
+        await settle(pilot, "how many hosts at a time")
+        await pilot.press("ctrl+u", *"0", "enter")
+        await settle(pilot, "say how many hosts make a batch")
+        await pilot.press("ctrl+u", *"2", "enter")
+        await settle(pilot, "2 at a time")
+        await pilot.press("down", "down", "down", "enter", *"task", "enter")
+        await settle(pilot, "say how long the task may take, such as task 2h")
+        await pilot.press("ctrl+u", *"5m task 2h", "enter")
+        await settle(pilot, "each is ended after 300 s; all are ended 7200 s after the first")
+        plan = pilot.app.screen.draft.plan
+        assert plan == Plan(batch=2, timeout_s=300.0, task_timeout_s=7200.0)
+        await pilot.press("t")
+        await settle(pilot, "batch 2  gpu03")
+        assert "all are ended 7200 s after the first has begun" in text(pilot.app)
+
+
 async def test_a_dry_run_shows_each_host_what_it_would_do_and_why():
     async with shown(lab(), (110, 40)) as pilot:
         await opened(pilot)
@@ -198,6 +218,8 @@ async def test_a_task_of_several_steps_is_run_again_as_it_was(tmp_path):
     engine.steps[newest.task_id] = [SendSpec("/x").to_step(), CommandSpec("make").to_step()]
     async with shown(engine) as pilot:
         await at_train(pilot, "r")
+        await settle(pilot, "where it runs: stop it, then again")
+        await pilot.press("a")
         await settle(pilot, "Tasks › #")
     assert engine.asked == [("run_again", newest.task_id, (newest.host,))]
 

@@ -138,7 +138,7 @@ class JobExecutor:
             note = f"the host no longer has the last {missing} bytes of output"
         status, job = int(end["rc"]), run.job_id
         if run.timed_out:
-            reason = run.in_step(f"timed out after {run.timeout_s:g} s")
+            reason = run.in_step(run.timed_out)
             return StepEnd(RunState.FAILED, status, reason, job)
         if status != 0 and (run.stopping or await self._stage.was_stopped(run)):
             reason = f"stopped ({signal_words(status) or status})"

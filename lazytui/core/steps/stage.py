@@ -131,6 +131,8 @@ class Stage:
                     run.run_id, 0, job_id=job, kind=run.spec.kind, spec=spec, spool_start=0
                 )
             )
+        if run.turns is not None:
+            run.turns.begun(at)
         await self.update(run, state=RunState.RUNNING, started=at, reason="")
 
     async def was_stopped(self, run: LiveRun) -> bool:

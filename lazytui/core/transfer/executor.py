@@ -62,7 +62,7 @@ class TransferExecutor:
             moving.cancel()
             await asyncio.wait((moving,))
         if run.timed_out:
-            reason = run.in_step(f"timed out after {run.timeout_s:g} s")
+            reason = run.in_step(run.timed_out)
             return StepEnd(RunState.FAILED, None, reason)
         return StepEnd(RunState.CANCELLED, None, "stopped")
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from lazytui.core.conditions import parse_condition
-from lazytui.core.plan import Plan
 from lazytui.core.save import write_text
 from lazytui.core.saved import SavedCommand, save_command
 from lazytui.core.task_file import (
@@ -29,12 +27,12 @@ from lazytui.tui.keymap import bindings
 from lazytui.tui.run_order import count_text, in_one_line
 from lazytui.tui.saved import settings_path
 from lazytui.tui.screens.ask_text import AskText
-from lazytui.tui.screens.base import EngineScreen
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.file_picker import FilePicker
 from lazytui.tui.screens.path_prompt import PathPrompt
 from lazytui.tui.screens.run_prompt import show_runs
 from lazytui.tui.screens.step_edit import TITLES, StepSheet
+from lazytui.tui.screens.task_head import HEAD_ROWS, TaskHead, some_where
 from lazytui.tui.task_preview import preview
 from lazytui.tui.widgets.bars import Bar
 from lazytui.tui.widgets.cells import Piece, Row
@@ -48,23 +46,15 @@ if TYPE_CHECKING:
     from lazytui.tui.context import Context
     from lazytui.tui.messages import Changes
 
-NAME, WHERE, HOW, NEEDS, FAILURE = range(5)
-HEAD_ROWS = 6  # those, and an empty one
-_LABELS = ("Name", "Hosts", "How", "Needs", "On failure")
 _ADD = (("r", RUN), ("s", SEND), ("g", GET), ("f", FUNCTION))
 _SIGNS = {RUN: "run", SEND: "send", GET: "get", FUNCTION: "call"}
-_HOW = {
-    "a": ("all at once", Plan()),
-    "o": ("one at a time", Plan(batch=1)),
-    "l": ("on the least busy only", Plan(least_busy=True)),
-}
 
 
 class DryRunScreen(ChoiceScreen):
     """Says what a task would do, with room for it."""
 
 
-class TaskEditor(EngineScreen):
+class TaskEditor(TaskHead):
     """A task as a list: what it is called, where and how it runs, and its steps in order.
 
     What is in it survives ``esc``: it is there again when a new task is asked for.
@@ -79,8 +69,7 @@ class TaskEditor(EngineScreen):
     BINDINGS = bindings("editor", "page")
 
     def __init__(self, context: Context, draft: TaskDraft, folder: Path | None = None) -> None:
-        super().__init__(context)
-        self.draft = draft
+        super().__init__(context, draft)
         self._folder = folder or Path.cwd()
         self.rows = RowList(id="steps")
         self.rows.cursor = HEAD_ROWS  # the steps are what a task is
@@ -106,34 +95,13 @@ class TaskEditor(EngineScreen):
         way = [Piece("Tasks › ", "quiet"), Piece(name, bold=True)]
         count = "1 step" if len(steps) == 1 else f"{len(steps)} steps"
         self.header.way(way, [Piece(count, "quiet")])
-        self.rows.show([*self._head(), [], *self._steps()])
+        self.rows.show([*self.head(), [], *self._steps()])
         self._show_status()
 
     def show_changes(self, changes: Changes) -> None:
         """Hosts may have come up or gone."""
         if changes.hosts:
             self._show_status()
-
-    def _head(self) -> list[Row]:
-        draft, plan = self.draft, self.draft.plan
-        how = "on the least busy only" if plan.least_busy else "all at once"
-        if plan.batch:
-            how = "one at a time" if plan.batch == 1 else f"{plan.batch} at a time"
-        failure = "start no more" if plan.stop_on_failure else "go on"
-        shown = (
-            (draft.name, "made of the first step"),
-            (draft.where, "asked when it runs"),
-            (how, ""),
-            (plan.when, "nothing; gpu>=1 mem>16G waits until a host has that free"),
-            (failure, ""),
-        )
-        return [
-            [
-                Piece(f" {label:<12}", "quiet"),
-                Piece(sanitize(value)) if value else Piece(default, "faint"),
-            ]
-            for label, (value, default) in zip(_LABELS, shown, strict=True)
-        ]
 
     def _steps(self) -> list[Row]:
         rows: list[Row] = []
@@ -195,13 +163,13 @@ class TaskEditor(EngineScreen):
             case _:
                 return True
 
-    def _change(self, draft: TaskDraft) -> None:
+    def change(self, draft: TaskDraft) -> None:
         self.draft = draft
         self.context.drafts.task = draft
         self.rebuild()
 
     def _with_steps(self, steps: Sequence[StepDraft]) -> None:
-        self._change(replace(self.draft, steps=tuple(steps)))
+        self.change(replace(self.draft, steps=tuple(steps)))
 
     # Keys
 
@@ -228,7 +196,7 @@ class TaskEditor(EngineScreen):
         """Change what the cursor is on."""
         at = self._at
         if at is None:
-            self._open_head(self.rows.cursor)
+            self.open_head(self.rows.cursor)
             return
 
         def changed(step: StepDraft | None) -> None:
@@ -238,59 +206,6 @@ class TaskEditor(EngineScreen):
                 self._with_steps(steps)
 
         self.open(StepSheet(self.draft.steps[at]), changed)
-
-    def _open_head(self, row: int) -> None:
-        draft, plan = self.draft, self.draft.plan
-        match row:
-            case 0:
-                self._ask("Name", draft.name, "what lists show",
-                          lambda text: replace(draft, name=text))  # fmt: skip
-            case 1:
-                self._ask("Hosts", draft.where, "gpu[01-04]  @group  gpu>=1; empty asks each time",
-                          lambda text: replace(draft, where=text), _where_problem)  # fmt: skip
-            case 2:
-                self._ask_how()
-            case 3:
-                about = "what a host must have free, such as gpu>=1 mem>16G; empty for nothing"
-                self._ask("Needs", plan.when, about,
-                          lambda text: replace(draft, plan=replace(plan, when=text)),
-                          self._needs_problem)  # fmt: skip
-            case 4:
-                other = replace(plan, stop_on_failure=not plan.stop_on_failure)
-                self._change(replace(draft, plan=other))
-            case _:
-                self.action_add()
-
-    def _ask(
-        self,
-        title: str,
-        text: str,
-        about: str,
-        change: Callable[[str], TaskDraft],
-        problem: Callable[[str], str] = lambda text: "",
-    ) -> None:
-        def given(answer: str | None) -> None:
-            if answer is not None:
-                self._change(change(answer.strip()))
-
-        self.open(AskText(title, (about,), text, problem), given)
-
-    def _needs_problem(self, text: str) -> str:
-        try:
-            parse_condition(text, (group.name for group in self.engine.groups_now()))
-        except UsageError as error:
-            return str(error)
-        return ""
-
-    def _ask_how(self) -> None:
-        def chosen(key: str | None) -> None:
-            if key is not None:
-                way = _HOW[key][1]
-                plan = replace(self.draft.plan, batch=way.batch, least_busy=way.least_busy)
-                self._change(replace(self.draft, plan=plan))
-
-        choices = [(key, text) for key, (text, _) in _HOW.items()]
-        self.open(ChoiceScreen("How", (), choices, start=0), chosen)
 
     def action_delete(self) -> None:
         """Take the current step away."""
@@ -336,14 +251,14 @@ class TaskEditor(EngineScreen):
 
         def given(text: str | None) -> None:
             if text is not None:
-                self._change(replace(self.draft, where=text.strip()))
+                self.change(replace(self.draft, where=text.strip()))
                 try:
                     then(self._hosts())
                 except UsageError as error:
                     self.notify(sanitize(str(error)), severity="warning", markup=False)
 
         about = ("gpu[01-04]  @group  gpu>=1",)
-        self.open(AskText("Run where?", about, self.draft.where, _some_where), given)
+        self.open(AskText("Run where?", about, self.draft.where, some_where), given)
 
     def _run(self, hosts: list[str]) -> None:
         if not hosts:
@@ -424,25 +339,13 @@ class TaskEditor(EngineScreen):
     async def _load(self, path: Path) -> None:
         draft = await asyncio.to_thread(read_task_file, path)
         self._folder = path.parent
-        self._change(draft)
+        self.change(draft)
         self.rows.go(HEAD_ROWS)
 
     def action_back(self) -> None:
         """Go back; what is in it is kept for the next time."""
         if self.is_current:
             self.dismiss()
-
-
-def _where_problem(text: str) -> str:
-    try:
-        parse_where(text, bare_words="exact")
-    except UsageError as error:
-        return str(error)
-    return ""
-
-
-def _some_where(text: str) -> str:
-    return _where_problem(text) if text.strip() else "say where; esc goes back"
 
 
 def _moved(step: StepDraft, old: Path, new: Path) -> StepDraft:

@@ -104,7 +104,7 @@ class RunForm(VerticalScroll, can_focus=False):
         self.command = TextField(draft.command, "a shell command", id="command")
         self.recent = RecentList(now, id="recent")
         self.on_failure = OptionRow(ON_FAILURE, draft.on_failure, id="on-failure")
-        self.limit = TextField(draft.limit, "none; 30s, 5m, 2h", id="limit")
+        self.limit = TextField(draft.limit, "none; 5m each, task 2h for all together", id="limit")
         self.folder = TextField(draft.folder, "the home", id="folder")
         self.variables = TextField(draft.variables, "NAME=VALUE …", id="variables")
         self.needs = TextField(draft.needs, "nothing; gpu>=1 mem>16G waits for it", id="needs")
