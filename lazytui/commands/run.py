@@ -20,7 +20,7 @@ from lazytui.core.plan import WAITS
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from lazytui.commands.call import Call
     from lazytui.commands.run_order import Order
@@ -49,18 +49,34 @@ async def _run(call: Call, order: Order) -> int:
             chosen = least_busy(map(engine.runtime, hosts))
             call.say(f"least busy: {chosen.host} ({chosen.why})")
             hosts, plan = [chosen.host], replace(plan, least_busy=False)
-        # Caught from here on, as a run left in the journal is started by who comes next.
-        interrupted = asyncio.Event()
-        with call.on_interrupt(interrupted.set):
-            runs = await engine.start_runs(order.task, hosts, plan=plan)
-            if arguments.detach:
-                return await _detach(call, engine, runs, interrupted)
-            show = _shown_by(call, engine, runs)
-            await watch(call, engine, runs, show, interrupted)
-            await show.close()
-            if interrupted.is_set():
-                return common.INTERRUPTED
-            return exit_code([run.record for run in runs], maxrc=arguments.maxrc)
+        return await follow(call, engine, lambda: engine.start_runs(order.task, hosts, plan=plan))
+
+
+async def follow(
+    call: Call, engine: Engine, start: Callable[[], Awaitable[Sequence[LiveRun]]]
+) -> int:
+    """Start runs and show them as the options say, to their end or to an interrupt.
+
+    Args:
+        call: with the options ``json``, ``gather``, ``detach`` and ``maxrc``.
+        engine: runs them.
+        start: starts them.
+
+    Returns:
+        The exit code.
+    """
+    # Caught from here on, as a run left in the journal is started by who comes next.
+    interrupted = asyncio.Event()
+    with call.on_interrupt(interrupted.set):
+        runs = await start()
+        if call.arguments.detach:
+            return await _detach(call, engine, runs, interrupted)
+        show = _shown_by(call, engine, runs)
+        await watch(call, engine, runs, show, interrupted)
+        await show.close()
+        if interrupted.is_set():
+            return common.INTERRUPTED
+        return exit_code([run.record for run in runs], maxrc=call.arguments.maxrc)
 
 
 async def _detach(

@@ -37,6 +37,8 @@ def command_named(name: str) -> Command | None:  # noqa: C901 - a flat list
             from lazytui.commands.tasks import logs as command
         case "stop":
             from lazytui.commands.tasks import stop as command
+        case "again":
+            from lazytui.commands.again import again as command
         case "events":
             from lazytui.commands.events import events as command
         case "groups":

@@ -87,7 +87,7 @@ def _table(call: Call, records: list[RunRecord]) -> None:
 async def logs(call: Call) -> int:
     """Print the output of a run, or of all runs of a task."""
     async with call.engine() as engine:
-        records = await _find(engine, call.arguments.id)
+        records = await find(engine, call.arguments.id)
         adopted = await engine.adopt()
         many = len(records) > 1
         printers = [SpoolPrinter(call, record, prefixed=many) for record in records]
@@ -122,7 +122,7 @@ async def stop(call: Call) -> int:
     """Send a signal to a run, or to all runs of a task: INT, and at the second word KILL."""
     arguments = call.arguments
     async with call.engine() as engine:
-        records = await _find(engine, arguments.id)
+        records = await find(engine, arguments.id)
         await engine.adopt()
         code = common.OK
         open_runs = [record for record in records if not record.state.is_final]
@@ -164,7 +164,12 @@ def _words(answer: str, signal: str) -> str:
     }.get(answer, answer)
 
 
-async def _find(engine: Engine, text: str) -> list[RunRecord]:
+async def find(engine: Engine, text: str) -> list[RunRecord]:
+    """Give the runs that an id means: of a task, on one host of it, or one by its id.
+
+    Raises:
+        UsageError: there are none, or it may mean several.
+    """
     records = await engine.journal.find(text)
     if not records:
         raise UsageError(f"no task or run {text} (lazytui tasks lists them)")

@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from lazytui.core.audit import Deed
 from lazytui.core.deeds import Deeds, origin_now
+from lazytui.core.events import Notice
 from lazytui.core.model import HostState, RunRecord
 from lazytui.core.plan import AT_ONCE, Plan
 from lazytui.core.returns import values
 from lazytui.core.run_steps import steps_of
 from lazytui.core.spool import remove_spools
 from lazytui.core.step import HOME, from_step
-from lazytui.core.stops import StopReport, stop_all
+from lazytui.core.stops import StopReport, end_all, stop_all
 from lazytui.core.task import CommandSpec, GetSpec, RuntimeTask, SendSpec
 from lazytui.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lazytui.core.events import EventBus
     from lazytui.core.journal import Journal
     from lazytui.core.live_run import LiveRun
     from lazytui.core.manager import RuntimeManager
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 class TaskDoing(ABC):
     """The part of an engine that is about tasks. The engine sets what is declared here."""
 
+    events: EventBus
     journal: Journal
     manager: RuntimeManager
     origin: str
@@ -151,6 +154,44 @@ class TaskDoing(ABC):
         return steps_of(record, steps, await self.journal.begun_steps(run_id))
 
     async def run_again(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
+        """Run all steps of a task again; see :meth:`start_again`. Returns at once."""
+        return [run.record for run in await self.start_again(task_id, hosts)]
+
+    async def restart(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
+        """Stop what runs of a task on hosts, and run it again there; see :meth:`restart_runs`."""
+        return [run.record for run in await self.restart_runs(task_id, hosts)]
+
+    async def restart_runs(self, task_id: int, hosts: Sequence[str]) -> list[LiveRun]:
+        """Stop what runs of a task on hosts, wait for the ends, and run it again there.
+
+        INT comes first, KILL some seconds later. Where a run cannot be ended, it is not run again,
+        and a notice says why.
+
+        Args:
+            task_id: the task.
+            hosts: aliases; on those where nothing of it runs any more, it is just run again.
+
+        Raises:
+            UsageError: the task was forgotten, or its runs could be ended on none of the hosts.
+        """
+        await self.task_of(task_id)  # nothing is stopped that cannot be run again
+        records = [
+            record
+            for record in await self.journal.records(task_id=task_id)
+            if record.host in hosts and not record.state.is_final
+        ]
+        troubles = await end_all(self.runs.stop, self.runs.over, records)
+        if records:
+            told = "to run it again" + "".join(f"; {h}: {why}" for h, why in troubles.items())
+            await self._stopped(records, told)
+        for host, why in troubles.items():
+            self.events.publish(Notice(f"#{task_id} is not run again on {host}: {why}"))
+        able = [host for host in hosts if host not in troubles]
+        if not able:
+            raise UsageError(f"#{task_id} could not be stopped, so it is not run again")
+        return await self.start_again(task_id, able)
+
+    async def start_again(self, task_id: int, hosts: Sequence[str]) -> list[LiveRun]:
         """Run all steps of a task again, in the places where they happened before.
 
         It waits for what it needs, but not for another task any more.
@@ -167,8 +208,7 @@ class TaskDoing(ABC):
         places = {record.host: await self.journal.place(record.run_id) for record in old}
         plan = replace(plan, after=0, after_ok=False, among=())
         found = {host: places.get(host, HOME) for host in hosts}
-        runs = await self.start_runs(task, hosts, plan=plan, places=found)
-        return [run.record for run in runs]
+        return await self.start_runs(task, hosts, plan=plan, places=found)
 
     async def run_task(
         self, task: RuntimeTask, hosts: Sequence[str], *, plan: Plan = AT_ONCE

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lazytui.core.deadline import GRACE_S
 from lazytui.errors import LazytuiError
 
 if TYPE_CHECKING:
@@ -53,6 +54,44 @@ class StopReport:
         if len(self.troubles) > 3:
             told.append(f"nor to {len(self.troubles) - 3} more")
         return ", ".join(told)
+
+
+async def end_all(
+    stop: Callable[[str, str], Awaitable[str]],
+    over: Callable[[str], Awaitable[object]],
+    records: Sequence[RunRecord],
+) -> dict[str, str]:
+    """End runs: INT, and KILL for those that still run some seconds later.
+
+    Args:
+        stop: sends a signal to one run, as :meth:`lazytui.core.runs.Runs.stop` does.
+        over: waits until a run has ended.
+        records: the runs.
+
+    Returns:
+        Why they still run, by host; empty when all have ended.
+    """
+    left, troubles = list(records), dict[str, str]()
+    for signal in ("INT", "KILL"):
+        report = await stop_all(stop, left, signal)
+        troubles |= report.troubles
+        ends = {
+            record.host: asyncio.ensure_future(over(record.run_id))
+            for record in left
+            if record.host not in troubles
+        }
+        if ends:
+            await asyncio.wait(ends.values(), timeout=GRACE_S)
+        for end in ends.values():
+            end.cancel()
+        left = [r for r in left if r.host in ends and not _is_done(ends[r.host])]
+        if not left:
+            return troubles
+    return troubles | {record.host: "it still runs after KILL" for record in left}
+
+
+def _is_done(end: asyncio.Future[object]) -> bool:
+    return end.done() and not end.cancelled()
 
 
 def _runs(count: int) -> str:

@@ -165,6 +165,9 @@ class RunsView(Protocol):
     def get(self, run_id: str) -> RunRecord:
         """Give one run; KeyError when it is unknown."""
 
+    def next_signal(self, record: RunRecord) -> str:
+        """Give the signal that ends a run: INT first, KILL when it was told to end before."""
+
 
 class FilesView(Protocol):
     """Folders to look into, and files; TransferError when something fails."""
@@ -309,6 +312,9 @@ class EngineView(Protocol):
 
     async def run_steps(self, run_id: str) -> Sequence[RunStep]:
         """Say how each step of a run stands, and where its output begins."""
+
+    async def restart(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
+        """Stop what runs of a task on hosts, and run it again there when it has ended."""
 
     async def run_again(self, task_id: int, hosts: Sequence[str]) -> Sequence[RunRecord]:
         """Run all steps of a task again."""

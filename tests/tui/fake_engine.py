@@ -247,6 +247,9 @@ class FakeRuns:
     def get(self, run_id: str) -> RunRecord:
         return self.by_id[run_id]
 
+    def next_signal(self, record: RunRecord) -> str:
+        return "KILL" if record.reason.startswith("stopping") else "INT"
+
 
 @dataclass
 class FakeEngine:
@@ -354,6 +357,10 @@ class FakeEngine:
 
     async def run_steps(self, run_id: str) -> list[RunStep]:
         return self.run_steps_of.get(run_id, [])
+
+    async def restart(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
+        self.asked.append(("restart", task_id, tuple(hosts)))
+        return []
 
     async def run_again(self, task_id: int, hosts: Sequence[str]) -> list[RunRecord]:
         self.asked.append(("run_again", task_id, tuple(hosts)))

@@ -216,6 +216,28 @@ async def test_x_asks_for_a_signal_sends_it_and_says_so(keys, signal):
         assert engine.asked == [("stop_run", f"{6:032x}", signal)]
 
 
+async def test_at_the_second_word_enter_kills_and_the_menu_says_so():
+    engine = lab()
+    engine.add_run("gpu01", "sleep 9", reason="stopping (INT)")
+    async with shown(engine) as pilot:
+        await go(pilot, "x")
+        await settle(pilot, "It was told to end before, and still runs: now KILL.")
+        await pilot.press("enter")
+        await settle(pilot, "KILL sent to 1 run")
+        assert engine.asked == [("stop_run", f"{1:032x}", "KILL")]
+
+
+async def test_as_long_as_some_were_not_told_to_end_enter_asks_them_kindly():
+    engine = lab()
+    for reason in ("stopping (INT)", ""):
+        engine.add_run("gpu01", "sleep 9", reason=reason)
+    async with shown(engine) as pilot:
+        await go(pilot, "space", "space", "x")
+        await settle(pilot, "1 of 2 were told to end before, and still run.")
+        await pilot.press("enter")
+        await settle(pilot, "INT sent to 2 runs")
+
+
 async def test_x_stops_all_running_runs_of_a_task():
     engine = lab()
     engine.add_task("sleep 9", [("gpu01", R), ("gpu02", S), ("gpu03", R)])
@@ -245,6 +267,17 @@ async def test_marked_tasks_run_again_everywhere_or_where_they_failed():
         assert screen.table.marked == []
         await pilot.press("asterisk", "r", "a")
         await settle(pilot, "Again: 5 tasks, 6 runs")
+
+
+async def test_what_still_runs_may_be_stopped_before_it_runs_again():
+    engine = lab()
+    engine.add_task("sleep 9", [("gpu01", R), ("gpu02", S), ("gpu03", R)])
+    async with shown(engine) as pilot:
+        await go(pilot, "r")
+        await settle(pilot, "where it runs: stop it, then again   2 hosts")
+        await pilot.press("s")
+        await settle(pilot, "#1 is stopped, then run again")
+        assert engine.asked == [("restart", 1, ("gpu01", "gpu03"))]
 
 
 async def test_nothing_runs_again_and_marks_stay_after_esc():

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from lazytui.tui.context import Context
     from lazytui.tui.screens.base import EngineScreen
 
+RESTART = "s"
 NAMED = 8  # tasks that a question names
 
 
 def ask_again(screen: EngineScreen, context: Context, runs: Sequence[RunRecord]) -> None:
-    """Run a task again: on all its hosts, or on those where it failed; asks which, if both are.
+    """Run a task again: on all its hosts, on those where it failed, or where it still runs.
+
+    Asks which, if there is a choice. What still runs goes on, unless it is to be restarted.
 
     A single command goes through the Run sheet, where it can be changed; more steps start at once.
 
@@ -45,27 +48,37 @@ def ask_again(screen: EngineScreen, context: Context, runs: Sequence[RunRecord])
         return
     everywhere = hosts_of(runs)
     failed = hosts_of(run for run in runs if _went_wrong(run))
-
-    def go(hosts: Sequence[str]) -> None:
-        screen.intend(_again(screen, context, runs[0], hosts), "run again")
-
-    if not failed or len(failed) == len(everywhere):
-        go(everywhere)
-        return
+    alive = hosts_of(run for run in runs if not run.state.is_final)
+    choices: dict[str, tuple[str, Sequence[str]]] = {}
+    if failed and len(failed) != len(everywhere):
+        choices["f"] = (f"where it failed   {count_text(len(failed))}", failed)
+    choices["a"] = (f"everywhere   {count_text(len(everywhere))}", everywhere)
+    if alive:
+        choices[RESTART] = (f"where it runs: stop it, then again   {count_text(len(alive))}", alive)
 
     def chosen(key: str | None) -> None:
         if key is not None:
-            go(failed if key == "f" else everywhere)
+            again = _restart if key == RESTART else _again
+            screen.intend(again(screen, context, runs[0], choices[key][1]), "run again")
 
-    choices = (
-        ("f", f"where it failed   {count_text(len(failed))}"),
-        ("a", f"everywhere   {count_text(len(everywhere))}"),
-    )
-    screen.open(ChoiceScreen(f"Run #{runs[0].task_id} again", (), choices, start=0), chosen)
+    if len(choices) == 1:
+        chosen("a")
+        return
+    told = [(key, text) for key, (text, _) in choices.items()]
+    screen.open(ChoiceScreen(f"Run #{runs[0].task_id} again", (), told, start=0), chosen)
 
 
 def _went_wrong(run: RunRecord) -> bool:
     return run.state in (RunState.FAILED, RunState.LOST, RunState.CANCELLED)
+
+
+async def _restart(
+    screen: EngineScreen, context: Context, run: RunRecord, hosts: Sequence[str]
+) -> None:
+    screen.app.notify(f"#{run.task_id} is stopped, then run again", markup=False)
+    records = await context.engine.restart(run.task_id, hosts)
+    if screen.is_current and records:
+        show_runs(screen, context, records)
 
 
 async def _again(

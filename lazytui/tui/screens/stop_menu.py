@@ -19,17 +19,36 @@ SIGNALS = {
     "k": ("KILL", "KILL   end it at once, nothing is cleaned up"),
 }
 
+_KILL = "k"
+
 
 class StopMenu(ChoiceScreen):
-    """Names the runs and offers the signals; everything that they started gets the signal."""
+    """Names the runs and offers the signals; everything that they started gets the signal.
 
-    def __init__(self, runs: Sequence[RunRecord]) -> None:
+    Args:
+        runs: which ones.
+        told: how many of them were told to end before, and did not. When all were, ``enter`` kills.
+    """
+
+    def __init__(self, runs: Sequence[RunRecord], told: int) -> None:
+        every = told == len(runs)
         super().__init__(
             f"Stop {named(runs)}?",
-            what_and_where(runs),
+            [*what_and_where(runs), *_second_word(len(runs), told)],
             tuple((key, text) for key, (_, text) in SIGNALS.items()),
-            start=0,
+            start=tuple(SIGNALS).index(_KILL) if every else 0,
         )
+
+
+def _second_word(count: int, told: int) -> list[str]:
+    """Say that some were told to end before."""
+    if not told:
+        return []
+    if told < count:
+        return [f"{told} of {count} were told to end before, and still run."]
+    if count == 1:
+        return ["It was told to end before, and still runs: now KILL."]
+    return ["All were told to end before, and still run: now KILL."]
 
 
 def named(runs: Sequence[RunRecord]) -> str:

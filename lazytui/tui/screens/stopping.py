@@ -29,7 +29,8 @@ class Stopping(EngineScreen):
                 signal, _ = SIGNALS[choice]
                 self.intend(self._stop(alive, signal), "stop")
 
-        self.open(StopMenu(alive), decided)
+        told = [self.engine.runs.next_signal(run) for run in alive].count("KILL")
+        self.open(StopMenu(alive, told), decided)
 
     def ask_to_kill(self, *runs: RunRecord) -> None:
         """Ask whether it is meant, then kill runs."""
