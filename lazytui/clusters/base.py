@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from lazytui.core.script import asking
+from lazytui.clusters.ports import PortClaims
+from lazytui.clusters.workers import KeptWorker
+from lazytui.core.script.task import ScriptTask
 from lazytui.core.script.together import each
-from lazytui.errors import NoPortsLeftError, PortInUseError
+from lazytui.tables import print_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lazytui.clusters.local import LocalProcess
     from lazytui.core.script.group import ScriptGroup
     from lazytui.core.script.ports import ScriptExposure
-    from lazytui.core.script.task import ScriptTask
-
-
-async def take_free(group: ScriptGroup, ports: Sequence[int], count: int) -> list[int]:
-    """Give the first of some ports that are free on the manager and on all members.
-
-    Raises:
-        PortInUseError: there is only one to choose from, and it is not.
-        NoPortsLeftError: too few are.
-        InvalidRuntimeError: a host cannot be asked.
-    """
-    here = asking.free_here(asking.check_ports(ports))
-    left = here
-    for free in await each(group.runtimes, lambda member: member.free_ports(here)):
-        left = [port for port in left if port in free]
-    if not left and len(ports) == 1:
-        raise PortInUseError(ports[0], detail="on this machine or a host of the group")
-    if len(left) < count:
-        raise NoPortsLeftError(
-            f"{count} ports are needed that are free on this machine and on "
-            f"{', '.join(group.hosts)}, but only {len(left)} of {len(ports)} are; give more ports"
-        )
-    return left[:count]
 
 
 class MasterLauncher(ABC):
@@ -45,12 +25,18 @@ class MasterLauncher(ABC):
 
     Args:
         runtime_group: the hosts of the cluster.
+
+    ``host`` is where it runs; empty for the manager.
     """
+
+    title: ClassVar[str] = "master"
+    host = ""
 
     def __init__(self, runtime_group: ScriptGroup) -> None:
         self.runtime_group = runtime_group
         self.port = 0
         self.process: LocalProcess | None = None
+        self.claims = PortClaims()
 
     @abstractmethod
     async def start(self, ports: list[int], timeout: float = 3, debug: bool = False) -> list[int]:
@@ -69,10 +55,26 @@ class MasterLauncher(ABC):
             NoPortsLeftError: none of the ports is free.
         """
 
-    async def cleanup(self) -> None:
-        """End it."""
+    async def ended(self) -> str:
+        """Wait until it ends by itself; gives the reason."""
+        if self.process is None:
+            await asyncio.Event().wait()
+        assert self.process is not None
+        return await self.process.wait()
+
+    async def printed(self) -> bytes:
+        """Give what it printed last."""
+        return b"" if self.process is None else self.process.printed()
+
+    async def cleanup(self, *signals: str) -> None:
+        """End it.
+
+        Args:
+            signals: as in :meth:`WorkerLauncher.cleanup`.
+        """
         if self.process is not None:
             await self.process.stop()
+        self.claims.release()
 
 
 class WorkerLauncher(ABC):
@@ -80,13 +82,25 @@ class WorkerLauncher(ABC):
 
     Args:
         runtime_group: the hosts of the cluster.
+
+    Attributes:
+        master_host: where the master runs; empty for the manager. A master on a host is reachable
+            on all others already.
+        on_change: called after each change of a worker; must be quick.
+        task_name: gives the name of the task of a worker, by its number from 0.
     """
 
     def __init__(self, runtime_group: ScriptGroup) -> None:
         self.runtime_group = runtime_group
         self.ports_per_host: dict[str, list[int]] = {}
         self.tasks: list[ScriptTask] = []
+        self.workers: list[KeptWorker] = []
         self.exposures: list[ScriptExposure] = []
+        self.claims = PortClaims()
+        self.master_host = ""
+        self.on_change: Callable[[], None] = lambda: None
+        self.task_name: Callable[[int], str] = lambda number: f"worker-{number + 1}"
+        self._count = 0
 
     @abstractmethod
     async def start(
@@ -112,14 +126,62 @@ class WorkerLauncher(ABC):
     async def setup_worker_ssh_tunnels(self) -> None:
         """Make all ports of :attr:`ports_per_host` that are not yet reachable from all others."""
 
-    async def cleanup(self) -> None:
-        """End all workers and their exposures."""
+    async def cleanup(self, *signals: str) -> None:
+        """End all workers and their exposures.
+
+        Args:
+            signals: the first ones to try; TERM and KILL follow, each after some seconds.
+        """
+        workers, self.workers = self.workers, []
+        await each(workers, lambda worker: worker.stop(*signals))
         tasks, self.tasks = self.tasks, []
         runs = [task.execution for task in tasks if task.execution is not None]
-        await each(runs, lambda run: run.stop())
+        await each(runs, lambda run: run.stop(*signals))
         exposures, self.exposures = self.exposures, []
         await each(exposures, lambda exposure: exposure.remove())
         self.ports_per_host.clear()
+        self.claims.release()
+
+    def new_workers(
+        self, hosts: Sequence[str], ports: Sequence[int], debug: bool
+    ) -> list[KeptWorker]:
+        """Make workers, to be started by :meth:`begin`, with their share of some ports each.
+
+        Args:
+            hosts: one for each.
+            ports: as many for each as for all others.
+            debug: print their output as it arrives.
+        """
+        share = len(ports) // len(hosts) if hosts else 0
+        made = []
+        for index, host in enumerate(hosts):
+            number, self._count = self._count, self._count + 1
+            made.append(
+                KeptWorker(
+                    f"w-{number}",
+                    self.runtime_group.get_runtime(host),
+                    ScriptTask(self.task_name(number)),
+                    tuple(ports[index * share : (index + 1) * share]),
+                    on_change=self._changed,
+                    tell=print_lines if debug else None,
+                )
+            )
+        return made
+
+    async def begin(self, workers: Sequence[KeptWorker]) -> None:
+        """Start workers, all of them at once; they are kept from now on."""
+        self.workers += workers
+        self.tasks += (worker.task for worker in workers)
+        await each(workers, KeptWorker.start)
+        self._changed()
+
+    async def end(self, workers: Sequence[KeptWorker]) -> None:
+        """End some workers, and forget them."""
+        await each(workers, KeptWorker.stop)
+        self.workers = [worker for worker in self.workers if worker not in workers]
+        gone = {id(worker.task) for worker in workers}
+        self.tasks = [task for task in self.tasks if id(task) not in gone]
+        self._changed()
 
     def placed(self, count: int) -> list[str]:
         """Give the hosts of the next workers, those with the fewest first, ties in order."""
@@ -133,6 +195,9 @@ class WorkerLauncher(ABC):
             busy[host] += 1
             hosts.append(host)
         return hosts
+
+    def _changed(self) -> None:
+        self.on_change()
 
 
 class RuntimeCluster(ABC):
@@ -255,21 +320,27 @@ class MasterWorkerCluster(RuntimeCluster):
         count = self.runtime_group.runtime_count if count is None else count
         if count < 1:
             raise ValueError(f"a cluster needs at least one worker, not {count}")
+        self.worker_launcher.master_host = self.master_launcher.host
         self.ports = await self.worker_launcher.start(count, self.master_port, self.ports, debug)
 
     async def log(self) -> list[tuple[str, str]]:
         """Give what its parts printed so far, each with its name and host."""
-        process = self.master_launcher.process
-        parts = [] if process is None else [(process.name, process.log())]
+        master = self.master_launcher
+        title = f"{master.title} on {master.host or 'this machine'}"
+        parts = [(title, (await master.printed()).decode("utf-8", "replace"))]
         for task in self.worker_launcher.tasks:
             if task.execution is not None:
                 title = f"{task.name} on {task.execution.host}"
                 parts.append((title, await task.execution.printed()))
         return parts
 
-    async def cleanup(self) -> None:
-        """End workers and master; exposures and processes are gone after it."""
+    async def cleanup(self, *signals: str) -> None:
+        """End workers and master; exposures and processes are gone after it.
+
+        Args:
+            signals: as in :meth:`WorkerLauncher.cleanup`.
+        """
         try:
-            await self.worker_launcher.cleanup()
+            await self.worker_launcher.cleanup(*signals)
         finally:
-            await self.master_launcher.cleanup()
+            await self.master_launcher.cleanup(*signals)

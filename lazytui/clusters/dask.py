@@ -2,68 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lazytui.clusters.base import MasterLauncher, MasterWorkerCluster, WorkerLauncher, take_free
-from lazytui.clusters.local import LocalProcess
+from lazytui.clusters.base import MasterLauncher, MasterWorkerCluster, WorkerLauncher
+from lazytui.clusters.dask_master import DaskMasterLauncher, DaskRuntimeMasterLauncher
 from lazytui.clusters.versions import check_versions
+from lazytui.clusters.workers import last_line
+from lazytui.core.cluster_model import WorkerState
 from lazytui.core.script.ports import expose_between, expose_from, expose_to
-from lazytui.core.script.task import ScriptTask
 from lazytui.core.script.together import each
-from lazytui.core.script.tracking import start
 from lazytui.errors import LazytuiError
-from lazytui.tables import print_lines
+from lazytui.text import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from distributed import Client
 
+    from lazytui.clusters.workers import KeptWorker
     from lazytui.core.script.ports import ScriptExposure
+
+__all__ = [
+    "DaskCluster",
+    "DaskMasterLauncher",
+    "DaskRuntimeMasterLauncher",
+    "DaskWorkerLauncher",
+]
 
 DEATH_S = 60  # after which a worker gives up that has lost its scheduler
 
-# The scheduler ends with this process, also when that is killed: its stdin ends then.
-_SCHEDULER = """
-import os, sys, threading
-def follow():
-    sys.stdin.buffer.read()
-    os._exit(0)
-threading.Thread(target=follow, daemon=True).start()
-from distributed.cli.dask_scheduler import main
-main()
+# A client of Dask in a process of its own: it takes long to be imported, and loops of its own.
+_RETIRE = """
+import sys
+from distributed import Client
+address, *workers = sys.argv[1:]
+with Client(address, timeout=20, set_as_default=False) as client:
+    client.retire_workers(workers)
 """
-
-
-class DaskMasterLauncher(MasterLauncher):
-    """Starts a scheduler on the manager, with its dashboard."""
-
-    dashboard_port = 0
-
-    async def start(self, ports: list[int], timeout: float = 3, debug: bool = False) -> list[int]:
-        """Start it; see :meth:`MasterLauncher.start`. A second port is for the dashboard."""
-        self.port, *more = await take_free(self.runtime_group, ports, min(2, len(ports)))
-        self.dashboard_port = more[0] if more else 0
-        dashboard = (
-            [f"--dashboard-address=127.0.0.1:{self.dashboard_port}"] if more else ["--no-dashboard"]
-        )
-        options = ["--host=127.0.0.1", f"--port={self.port}", *dashboard]
-        command = [sys.executable, "-c", _SCHEDULER, *options]
-        self.process = LocalProcess("the Dask scheduler", command)
-        await self.process.start(self.port, timeout)
-        return [port for port in ports if port not in (self.port, self.dashboard_port)]
-
-
-@dataclass(frozen=True)
-class _Worker:
-    host: str
-    port: int
-    nanny_port: int
-    task: ScriptTask
 
 
 class DaskWorkerLauncher(WorkerLauncher):
@@ -73,40 +52,34 @@ class DaskWorkerLauncher(WorkerLauncher):
 
     def __init__(self, runtime_group: object) -> None:
         super().__init__(runtime_group)  # type: ignore[arg-type]
-        self._workers: list[_Worker] = []
+        self.task_name = lambda number: f"dask-worker-{number + 1}"
         self._exposed: dict[int, list[ScriptExposure]] = {}
-        self._count = 0
 
     @property
     def addresses(self) -> list[str]:
         """Where the workers are reached, from everywhere."""
-        return [f"tcp://127.0.0.1:{worker.port}" for worker in self._workers]
+        return [address(worker) for worker in self.workers]
 
     async def start(
         self, worker_count: int, master_port: int, ports: list[int], debug: bool = False
     ) -> list[int]:
         """Start more workers; see :meth:`WorkerLauncher.start`. Each needs two ports."""
         group = self.runtime_group
-        taken = await take_free(group, ports, 2 * worker_count)
-        if master_port not in self._exposed:
+        if master_port not in self._exposed and not self.master_host:
             exposure = await expose_to(group.session, group.runtimes, master_port, None)
             self._exposed[master_port] = [exposure]
             self.exposures.append(exposure)
-        new = []
-        for index, host in enumerate(self.placed(worker_count)):
-            self._count += 1
-            port, nanny = taken[2 * index : 2 * index + 2]
-            new.append(_Worker(host, port, nanny, ScriptTask(f"dask-worker-{self._count}")))
-            self.ports_per_host.setdefault(host, []).extend((port, nanny))
-        await self.setup_worker_ssh_tunnels()
-        for worker in new:
-            worker.task.run_command(self._command(worker, master_port))
-            runtime = group.get_runtime(worker.host)
-            tell = print_lines if debug else None
-            # To join a group is to wait for its work, not for its workers.
-            await start(group.session, [(runtime, worker.task)], omit_on_join=True, tell=tell)
-            self.tasks.append(worker.task)
-            self._workers.append(worker)
+        taken = await self.claims.take(group.session, group.runtimes, ports, 2 * worker_count)
+        new = self.new_workers(self.placed(worker_count), taken, debug)
+        try:
+            for worker in new:
+                worker.task.run_command(self._command(worker, master_port))
+                self.ports_per_host.setdefault(worker.host, []).extend(worker.ports)
+            await self.setup_worker_ssh_tunnels()
+            await self.begin(new)
+        except BaseException:
+            await self.drop(new)
+            raise
         return [port for port in ports if port not in taken]
 
     async def setup_worker_ssh_tunnels(self) -> None:
@@ -119,31 +92,24 @@ class DaskWorkerLauncher(WorkerLauncher):
         ]
         await each(wanted, lambda one: self._expose(*one))
 
-    async def remove(self, count: int) -> list[int]:
-        """End the youngest workers; gives back their ports.
-
-        Args:
-            count: how many.
-        """
-        leaving, self._workers = self._workers[-count:], self._workers[:-count]
-        freed = []
-        for worker in leaving:
-            if worker.task.execution is not None:
-                await worker.task.execution.stop()
-            self.tasks.remove(worker.task)
-            for port in (worker.port, worker.nanny_port):
+    async def drop(self, workers: Sequence[KeptWorker]) -> list[int]:
+        """End workers and their exposures; gives back their ports."""
+        await self.end(workers)
+        freed: list[int] = []
+        for worker in workers:
+            for port in worker.ports:
                 self.ports_per_host[worker.host].remove(port)
                 for exposure in self._exposed.pop(port, ()):
                     await exposure.remove()
                     self.exposures.remove(exposure)
-                freed.append(port)
+            self.claims.release(worker.ports)
+            freed += worker.ports
         return freed
 
-    async def cleanup(self) -> None:
+    async def cleanup(self, *signals: str) -> None:
         """End all workers and their exposures."""
-        self._workers.clear()
         self._exposed.clear()
-        await super().cleanup()
+        await super().cleanup(*signals)
 
     async def _expose(self, host: str, port: int) -> None:
         group = self.runtime_group
@@ -155,12 +121,13 @@ class DaskWorkerLauncher(WorkerLauncher):
             made.append(await expose_between(group.session, source, others, port, None))
             self.exposures.append(made[-1])
 
-    def _command(self, worker: _Worker, master_port: int) -> str:
+    def _command(self, worker: KeptWorker, master_port: int) -> str:
+        port, nanny_port = worker.ports
         options = [
             f"tcp://127.0.0.1:{master_port}",
             "--host=127.0.0.1",
-            f"--worker-port={worker.port}",
-            f"--nanny-port={worker.nanny_port}",
+            f"--worker-port={port}",
+            f"--nanny-port={nanny_port}",
             f"--name={worker.task.name}",
             f"--death-timeout={DEATH_S}",
             "--no-dashboard",
@@ -169,11 +136,17 @@ class DaskWorkerLauncher(WorkerLauncher):
         return f'exec {command} --local-directory="${{WORKING_DIR:-.}}"'
 
 
+def address(worker: KeptWorker) -> str:
+    """Give where a worker is reached, which is what the scheduler knows it by."""
+    return f"tcp://127.0.0.1:{worker.ports[0]}"
+
+
 class DaskCluster(MasterWorkerCluster):
     """A Dask scheduler on the manager and workers on the hosts of a group.
 
-    Each part reaches each other on localhost, by the same port number everywhere. As with all
-    ports on localhost, who has an account on one of the machines can reach them, too.
+    With a :class:`DaskRuntimeMasterLauncher` the scheduler runs on a host. Each part reaches each
+    other on localhost, by the same port number everywhere. As with all ports on localhost, who has
+    an account on one of the machines can reach them, too.
     """
 
     DEFAULT_MASTER_PORT: ClassVar[int] = 8786
@@ -186,7 +159,10 @@ class DaskCluster(MasterWorkerCluster):
 
     async def check(self) -> None:
         """See that Python, dask, distributed, cloudpickle and msgpack are the same everywhere."""
-        await check_versions(self.runtime_group, DaskWorkerLauncher.python)
+        members, master = self.runtime_group.runtimes, self.master_launcher
+        if isinstance(master, DaskRuntimeMasterLauncher):
+            members = list(dict.fromkeys((*members, await master.runtime())))
+        await check_versions(members, DaskWorkerLauncher.python)
 
     @property
     def scheduler_address(self) -> str:
@@ -223,10 +199,10 @@ class DaskCluster(MasterWorkerCluster):
         await super().start_workers(count, debug)
         self.runtime_group.mapper = self._map
 
-    async def cleanup(self) -> None:
+    async def cleanup(self, *signals: str) -> None:
         """End workers and scheduler; ``map`` of the group does without them again."""
         self.runtime_group.mapper = None
-        await super().cleanup()
+        await super().cleanup(*signals)
 
     async def _map(self, function: Callable[[Any], Any], items: list[Any]) -> list[Any]:
         async with await self.get_client() as client:
@@ -248,10 +224,34 @@ class DaskCluster(MasterWorkerCluster):
             raise LazytuiError(f"{type(launcher).__name__} cannot retire workers")
         if worker_count < 1:
             raise ValueError(f"a cluster needs at least one worker, not {worker_count}")
-        more = worker_count - len(launcher.addresses)
+        gone = [each for each in launcher.workers if each.state is WorkerState.STOPPED]
+        self.ports += await launcher.drop(gone)  # by hand: they do not count
+        more = worker_count - len(launcher.workers)
         if more > 0:
             await self.start_workers(more)
         elif more < 0:
-            async with await self.get_client() as client:
-                await client.retire_workers(launcher.addresses[more:])
-            self.ports += await launcher.remove(-more)
+            await self._retire(launcher.addresses[more:])
+            self.ports += await launcher.drop(launcher.workers[more:])
+
+    async def _retire(self, addresses: Sequence[str]) -> None:
+        """Have others take over what some workers hold.
+
+        Raises:
+            LazytuiError: the scheduler cannot be asked to.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _RETIRE, self.scheduler_address, *addresses),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            said, _ = await process.communicate()
+        except BaseException:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            raise
+        if process.returncode:
+            reason = sanitize(last_line(said.decode("utf-8", "replace")), max_chars=300)
+            raise LazytuiError(f"the workers cannot be retired: {reason}")

@@ -7,27 +7,31 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING, ClassVar
 
-from lazytui.clusters.base import MasterLauncher, MasterWorkerCluster, WorkerLauncher, take_free
-from lazytui.clusters.local import LocalProcess
+from lazytui.clusters.base import MasterLauncher, MasterWorkerCluster, WorkerLauncher
+from lazytui.clusters.local import LocalProcess, guarded
+from lazytui.core.cluster_model import WorkerState
 from lazytui.core.script.ports import expose_to
-from lazytui.core.script.task import ScriptTask
-from lazytui.core.script.tracking import start
 from lazytui.errors import MasterStartError
-from lazytui.tables import print_lines
 
 if TYPE_CHECKING:
     from lazytui.core.script.group import ScriptGroup
 
 MONGO_URL = "MONGO_CONNECTION_URL"
+NO_MONGOD = (
+    "there is no mongod on this machine: install MongoDB (for example with "
+    "`conda install mongodb`, or see https://www.mongodb.com/docs/manual/installation)"
+)
 
 
 class LocalMongoLauncher(MasterLauncher):
-    """Starts a ``mongod`` on the manager.
+    """Starts a ``mongod`` on the manager; it ends with this process, also when that is killed.
 
     Args:
         runtime_group: the hosts of the cluster.
         dbpath: its folder; by default a temporary one, gone with the cluster.
     """
+
+    title: ClassVar[str] = "mongod"
 
     def __init__(self, runtime_group: ScriptGroup, dbpath: str | None = None) -> None:
         super().__init__(runtime_group)
@@ -38,23 +42,21 @@ class LocalMongoLauncher(MasterLauncher):
         """Start it; see :meth:`MasterLauncher.start`."""
         program = shutil.which("mongod")
         if program is None:
-            raise MasterStartError(
-                "there is no mongod on this machine: install MongoDB (for example with "
-                "`conda install mongodb`, or see https://www.mongodb.com/docs/manual/installation)"
-            )
-        (self.port,) = await take_free(self.runtime_group, ports, 1)
+            raise MasterStartError(NO_MONGOD)
+        group = self.runtime_group
+        (self.port,) = await self.claims.take(group.session, group.runtimes, ports, 1)
         path = self.dbpath
         if path is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="lazytui-mongo-")
             path = self._temporary.name
         options = ["--dbpath", path, "--port", str(self.port), "--bind_ip", "127.0.0.1"]
-        self.process = LocalProcess("mongod", [program, *options])
+        self.process = LocalProcess("mongod", guarded([program, *options]))
         await self.process.start(self.port, timeout)
         return [port for port in ports if port != self.port]
 
-    async def cleanup(self) -> None:
+    async def cleanup(self, *signals: str) -> None:
         """End it, and remove its folder if that was temporary."""
-        await super().cleanup()
+        await super().cleanup(*signals)
         if self._temporary is not None:
             self._temporary.cleanup()
 
@@ -73,7 +75,7 @@ class HyperoptWorkerLauncher(WorkerLauncher):
         self._dbname = dbname
         self._poll_interval = poll_interval
         self._master_port = 0
-        self._count = 0
+        self.task_name = lambda number: f"hyperopt-worker-{number + 1}"
 
     async def start(
         self, worker_count: int, master_port: int, ports: list[int], debug: bool = False
@@ -81,20 +83,15 @@ class HyperoptWorkerLauncher(WorkerLauncher):
         """Start more workers; see :meth:`WorkerLauncher.start`. They use no ports."""
         self._master_port = master_port
         await self.setup_worker_ssh_tunnels()
-        group = self.runtime_group
         words = [
             "hyperopt-mongo-worker",
             f"--mongo=localhost:{master_port}/{self._dbname}",
             f"--poll-interval={self._poll_interval:g}",
         ]
-        for host in self.placed(worker_count):
-            self._count += 1
-            task = ScriptTask(f"hyperopt-worker-{self._count}")
-            task.run_command("exec " + shlex.join(words))
-            pair = (group.get_runtime(host), task)
-            tell = print_lines if debug else None
-            await start(group.session, [pair], omit_on_join=True, tell=tell)
-            self.tasks.append(task)
+        new = self.new_workers(self.placed(worker_count), (), debug)
+        for worker in new:
+            worker.task.run_command("exec " + shlex.join(words))
+        await self.begin(new)
         return ports
 
     async def setup_worker_ssh_tunnels(self) -> None:
@@ -148,6 +145,22 @@ class HyperoptCluster(MasterWorkerCluster):
     def mongo_trial_url(self) -> str:
         """The database, as ``hyperopt.mongoexp.MongoTrials`` wants it."""
         return f"mongo://localhost:{self.master_port}/{self.dbname}/jobs"
+
+    async def scale(self, worker_count: int) -> None:
+        """Add workers, or end the youngest.
+
+        Raises:
+            ValueError: the count is not positive.
+        """
+        if worker_count < 1:
+            raise ValueError(f"a cluster needs at least one worker, not {worker_count}")
+        launcher = self.worker_launcher
+        await launcher.end([each for each in launcher.workers if each.state is WorkerState.STOPPED])
+        more = worker_count - len(launcher.workers)
+        if more > 0:
+            await self.start_workers(more)
+        elif more < 0:
+            await launcher.end(launcher.workers[more:])
 
     async def start_workers(self, count: int | None = None, debug: bool = False) -> None:
         """Start more workers; tasks of the group find the database in MONGO_CONNECTION_URL."""

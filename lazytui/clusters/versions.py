@@ -13,7 +13,8 @@ from lazytui.core.script.together import each
 from lazytui.errors import MasterStartError
 
 if TYPE_CHECKING:
-    from lazytui.core.script.group import ScriptGroup
+    from collections.abc import Sequence
+
     from lazytui.core.script.runtime import ScriptRuntime
 
 PACKAGES = ("dask", "distributed", "cloudpickle", "msgpack")
@@ -61,7 +62,7 @@ async def versions_on(runtime: ScriptRuntime, python: str) -> dict[str, str]:
         return {}
 
 
-async def check_versions(group: ScriptGroup, python: str) -> None:
+async def check_versions(runtimes: Sequence[ScriptRuntime], python: str) -> None:
     """See that all hosts have what is here.
 
     Raises:
@@ -74,10 +75,10 @@ async def check_versions(group: ScriptGroup, python: str) -> None:
         raise MasterStartError(
             f"this machine has no {', '.join(missing)}: pip install 'lazytui[dask]'"
         )
-    answers = await each(group.runtimes, lambda member: versions_on(member, python))
+    answers = await each(runtimes, lambda member: versions_on(member, python))
     problems = [
-        f"{host}: {problem}"
-        for host, found in zip(group.hosts, answers, strict=True)
+        f"{member.host}: {problem}"
+        for member, found in zip(runtimes, answers, strict=True)
         if (problem := mismatch(here, found, python))
     ]
     if problems:

@@ -42,6 +42,9 @@ class Deed(StrEnum):
     GROUP_CHANGED = "group changed"
     EXPOSED = "port exposed"
     UNEXPOSED = "exposure ended"
+    CLUSTER_CHANGED = "cluster changed"
+    CLUSTER_STARTED = "cluster started"
+    CLUSTER_STOPPED = "cluster stopped"
     FORGOTTEN = "forgotten"
     SHELL_OPENED = "shell opened"
 

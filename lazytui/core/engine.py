@@ -36,6 +36,7 @@ from lazytui.ssh.late_connector import LateConnector
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from lazytui.core.cluster_model import Clusters
     from lazytui.core.groups import Group
     from lazytui.core.history import PastCommand
     from lazytui.core.live_run import LiveRun
@@ -99,6 +100,8 @@ class Engine(TaskDoing, QuestionQueue):
         self.files = Files(self.connected)
         self.kept_groups: Groups
         self.exposures: Exposures
+        self.clusters: Clusters  # of whoever puts the program together: a floor above this one
+        self.port_claims: set[int] = set()  # that parts of clusters have chosen
         self._deeds: Deeds
         self.journal: Journal
         self.runs: Runs
@@ -249,6 +252,11 @@ class Engine(TaskDoing, QuestionQueue):
         where.select(facts, await self.groups())  # an unknown name is told before connecting
         await self.learn(where)
         return where.select(facts, self.kept_groups.members())
+
+    @property
+    def deeds(self) -> Deeds:
+        """Where is noted what somebody does with the engine."""
+        return self._deeds
 
     # -- what is known of runs
 

@@ -101,9 +101,22 @@ ALTER TABLE steps ADD COLUMN began REAL;
 ALTER TABLE steps ADD COLUMN ended REAL;
 """
 
+_CLUSTERS = """
+CREATE TABLE clusters (
+    cluster_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL,
+    created REAL NOT NULL,
+    owner TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    parts TEXT NOT NULL
+);
+"""
+
 # What leads from each version of the schema to the next; a new file takes all of these steps.
 # A step that was released never changes.
-_STEPS = (_TASKS_AND_GROUPS, _AUDIT, _PLACES, _PLACED, _EXPOSURES, _STEP_TIMES)
+_STEPS = (_TASKS_AND_GROUPS, _AUDIT, _PLACES, _PLACED, _EXPOSURES, _STEP_TIMES, _CLUSTERS)
 SCHEMA_VERSION = len(_STEPS)
 
 # Reading every page takes about 1 ms a megabyte; beyond this a corrupt page is met when used.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from lazytui.core.model import RunState
@@ -83,6 +84,11 @@ class Execution:
         return not self._run.done.is_set()
 
     @property
+    def was_stopped(self) -> bool:
+        """Whether somebody has told it to end."""
+        return bool(self._run.stopping) or self.record.state is RunState.CANCELLED
+
+    @property
     def pid(self) -> int | None:
         """The process on the host that the present step is, if there is one."""
         return self._run.pid
@@ -149,6 +155,14 @@ class Execution:
         """Give what it printed so far, of all steps."""
         data = await asyncio.to_thread(_read, self.record.spool, 0, None)
         return data.decode("utf-8", "replace")
+
+    async def printed_last(self, size: int) -> bytes:
+        """Give the last bytes of what it printed so far.
+
+        Args:
+            size: how many at most.
+        """
+        return await asyncio.to_thread(_read_last, self.record.spool, size)
 
     async def step_log(self, index: int) -> str:
         """Wait until a step is over, and give what it printed, stdout and stderr as they came.
@@ -237,5 +251,15 @@ def _read(path: str, start: int, end: int | None) -> bytes:
         with open(path, "rb") as file:  # noqa: PTH123 - a plain string
             file.seek(start)
             return file.read(-1 if end is None else end - start)
+    except FileNotFoundError:
+        return b""
+
+
+def _read_last(path: str, size: int) -> bytes:
+    """Read the end of a spool; one that is not there is empty."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a plain string
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read(size)
     except FileNotFoundError:
         return b""

@@ -214,6 +214,11 @@ class ScriptRuntime:
 
     # -- folders
 
+    @property
+    def temporary_dirs(self) -> list[str]:
+        """The directories that end with it."""
+        return list(self._temporary)
+
     async def working_dir(self) -> str:
         """Give the absolute path of the working directory; it is made when it is asked for first.
 

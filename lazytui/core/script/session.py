@@ -69,9 +69,7 @@ class Session:
                 problems=problems,
             )
         )
-        self._group = asyncio.TaskGroup()
-        await self._stack.enter_async_context(self._group)
-        self._stack.push_async_callback(self._end)
+        await self._begin()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -143,6 +141,11 @@ class Session:
         """Call something before the session ends, the last one first; it may be done already."""
         self._stack.push_async_callback(do)
 
+    async def _begin(self) -> None:
+        self._group = asyncio.TaskGroup()
+        await self._stack.enter_async_context(self._group)
+        self._stack.push_async_callback(self._end)
+
     async def _end(self) -> None:
         await self.cleanup()
         for teller in self._tellers:  # those of runs that outlive us
@@ -183,3 +186,27 @@ class Session:
         self._users[runtime.host] -= 1
         if not self._users[runtime.host] and not keep_connection:
             await self.engine.manager.disconnect(runtime.host)
+
+
+class GuestSession(Session):
+    """A session on an engine that others use, too: connections and logins stay as they are.
+
+    Args:
+        engine: the running one; its origin is that of the runs.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+
+    async def __aenter__(self) -> Self:
+        await self._begin()
+        return self
+
+    def enter(self, runtime: ScriptRuntime) -> None:
+        """Note that a runtime is in use."""
+        self._runtimes[id(runtime)] = runtime
+
+    async def leave(self, runtime: ScriptRuntime, *, keep_connection: bool) -> None:
+        """Note that a runtime is done; the connection is for others."""
+        self._runtimes.pop(id(runtime), None)
