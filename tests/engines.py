@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lazytui.cli import main
+from lazytui.clusters.registry import ClusterRegistry
 from lazytui.core.engine import Engine
 from lazytui.core.paths import Paths
 from lazytui.core.settings import Settings
@@ -50,7 +51,8 @@ async def engine_on(
 ) -> AsyncIterator[Engine]:
     """Run an engine on the hosts of a farm; ``watching`` is how a screen has it."""
     config = SSHConfig.load(farm.config, home=farm.home)
-    async with Engine(config, settings, paths_of(farm), origin="script", home=farm.home) as engine:
+    made = Engine(config, settings, paths_of(farm), origin="script", home=farm.home)
+    async with made as engine, ClusterRegistry(engine):
         if watching:
             engine.watch()
         yield engine

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lazytui.clusters.local import LocalProcess
     from lazytui.core.script.group import ScriptGroup
     from lazytui.core.script.ports import ScriptExposure
+    from lazytui.core.script.runtime import ScriptRuntime
 
 
 class MasterLauncher(ABC):
@@ -55,6 +56,14 @@ class MasterLauncher(ABC):
             NoPortsLeftError: none of the ports is free.
         """
 
+    async def runtime(self) -> ScriptRuntime | None:
+        """Give its host; None for the manager.
+
+        Raises:
+            InvalidRuntimeError: it cannot be used.
+        """
+        return None
+
     async def ended(self) -> str:
         """Wait until it ends by itself; gives the reason."""
         if self.process is None:
@@ -84,8 +93,8 @@ class WorkerLauncher(ABC):
         runtime_group: the hosts of the cluster.
 
     Attributes:
-        master_host: where the master runs; empty for the manager. A master on a host is reachable
-            on all others already.
+        master_runtime: where the master runs; None for the manager. A master on a host is
+            reachable on all others already.
         on_change: called after each change of a worker; must be quick.
         task_name: gives the name of the task of a worker, by its number from 0.
     """
@@ -97,7 +106,7 @@ class WorkerLauncher(ABC):
         self.workers: list[KeptWorker] = []
         self.exposures: list[ScriptExposure] = []
         self.claims = PortClaims()
-        self.master_host = ""
+        self.master_runtime: ScriptRuntime | None = None
         self.on_change: Callable[[], None] = lambda: None
         self.task_name: Callable[[int], str] = lambda number: f"worker-{number + 1}"
         self._count = 0
@@ -320,7 +329,7 @@ class MasterWorkerCluster(RuntimeCluster):
         count = self.runtime_group.runtime_count if count is None else count
         if count < 1:
             raise ValueError(f"a cluster needs at least one worker, not {count}")
-        self.worker_launcher.master_host = self.master_launcher.host
+        self.worker_launcher.master_runtime = await self.master_launcher.runtime()
         self.ports = await self.worker_launcher.start(count, self.master_port, self.ports, debug)
 
     async def log(self) -> list[tuple[str, str]]:

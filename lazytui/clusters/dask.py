@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lazytui.clusters.workers import KeptWorker
     from lazytui.core.script.ports import ScriptExposure
+    from lazytui.core.script.runtime import ScriptRuntime
 
 __all__ = [
     "DaskCluster",
@@ -65,11 +66,11 @@ class DaskWorkerLauncher(WorkerLauncher):
     ) -> list[int]:
         """Start more workers; see :meth:`WorkerLauncher.start`. Each needs two ports."""
         group = self.runtime_group
-        if master_port not in self._exposed and not self.master_host:
+        if master_port not in self._exposed and self.master_runtime is None:
             exposure = await expose_to(group.session, group.runtimes, master_port, None)
             self._exposed[master_port] = [exposure]
             self.exposures.append(exposure)
-        taken = await self.claims.take(group.session, group.runtimes, ports, 2 * worker_count)
+        taken = await self.claims.take(group.session, self._members, ports, 2 * worker_count)
         new = self.new_workers(self.placed(worker_count), taken, debug)
         try:
             for worker in new:
@@ -111,12 +112,18 @@ class DaskWorkerLauncher(WorkerLauncher):
         self._exposed.clear()
         await super().cleanup(*signals)
 
+    @property
+    def _members(self) -> list[ScriptRuntime]:
+        """All hosts that talk to each other: those of the group, and that of the scheduler."""
+        master = [] if self.master_runtime is None else [self.master_runtime]
+        return list(dict.fromkeys((*self.runtime_group.runtimes, *master)))
+
     async def _expose(self, host: str, port: int) -> None:
         group = self.runtime_group
         source = group.get_runtime(host)
         made = self._exposed[port] = [await expose_from(group.session, source, port, None)]
         self.exposures.append(made[0])
-        others = [member for member in group.runtimes if member is not source]
+        others = [member for member in self._members if member is not source]
         if others:
             made.append(await expose_between(group.session, source, others, port, None))
             self.exposures.append(made[-1])

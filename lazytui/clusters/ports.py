@@ -65,4 +65,3 @@ class PortClaims:
             claims = self._claimed.pop(port, None)
             if claims is not None:
                 claims.discard(port)
-

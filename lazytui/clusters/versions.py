@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from lazytui.core.script import asking
 from lazytui.core.script.together import each
 from lazytui.errors import MasterStartError
+from lazytui.text import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lazytui.core.runtime import Runtime
     from lazytui.core.script.runtime import ScriptRuntime
 
 PACKAGES = ("dask", "distributed", "cloudpickle", "msgpack")
@@ -46,7 +48,15 @@ def versions_here() -> dict[str, str]:
     return found
 
 
-async def versions_on(runtime: ScriptRuntime, python: str) -> dict[str, str]:
+def missing_here(here: dict[str, str]) -> str:
+    """Say what the manager lacks, and how to get it; empty when it has all."""
+    missing = [name for name in PACKAGES if not here[name]]
+    return (
+        f"this machine has no {', '.join(missing)}: pip install 'lazytui[dask]'" if missing else ""
+    )
+
+
+async def versions_on(runtime: Runtime, python: str) -> dict[str, str]:
     """Give the versions on a host; nothing when that Python is not there.
 
     Raises:
@@ -54,10 +64,13 @@ async def versions_on(runtime: ScriptRuntime, python: str) -> dict[str, str]:
     """
     program = _ASK.replace("NAMES", repr(PACKAGES))
     command = f"{shlex.quote(python)} -c {shlex.quote(program)}"
-    said = await asking.shell(await runtime.connected(), command)
+    said = await asking.shell(runtime, command)
     pairs = said.rpartition("versions ")[2]
     try:
-        return {str(name): str(version) for name, version in ast.literal_eval(pairs.strip())}
+        return {
+            str(name): sanitize(str(version), max_chars=40)
+            for name, version in ast.literal_eval(pairs.strip())
+        }
     except (ValueError, SyntaxError, TypeError):
         return {}
 
@@ -70,12 +83,10 @@ async def check_versions(runtimes: Sequence[ScriptRuntime], python: str) -> None
         InvalidRuntimeError: a host cannot be asked.
     """
     here = versions_here()
-    missing = [name for name in PACKAGES if not here[name]]
-    if missing:
-        raise MasterStartError(
-            f"this machine has no {', '.join(missing)}: pip install 'lazytui[dask]'"
-        )
-    answers = await each(runtimes, lambda member: versions_on(member, python))
+    if missing := missing_here(here):
+        raise MasterStartError(missing)
+    connected = await each(runtimes, lambda member: member.connected())
+    answers = await each(connected, lambda member: versions_on(member, python))
     problems = [
         f"{member.host}: {problem}"
         for member, found in zip(runtimes, answers, strict=True)

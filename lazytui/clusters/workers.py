@@ -76,6 +76,12 @@ class KeptWorker:
         run = self.task.execution
         return run.record.run_id if run is not None and run.is_alive else ""
 
+    @property
+    def has_started(self) -> bool:
+        """Whether its process runs, as far as its host has told."""
+        run = self.task.execution
+        return run is not None and run.is_alive and run.has_started
+
     async def start(self) -> None:
         """Start its run, and keep it from then on.
 
@@ -119,6 +125,8 @@ class KeptWorker:
             run = self.task.execution
             assert run is not None
             begun = time.monotonic()
+            await run.wait_started()
+            self._on_change()
             record = await run.wait()
             if not record.state.is_final:
                 return  # it goes on at its host, for another process: ours is ending

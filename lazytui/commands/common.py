@@ -77,6 +77,7 @@ async def engine(
     Raises:
         LazytuiError: settings folder, journal or ssh config cannot be used.
     """
+    from lazytui.clusters.registry import ClusterRegistry
     from lazytui.commands.asking import TerminalAsker
     from lazytui.core import settings as settings_file
     from lazytui.core.engine import Engine
@@ -98,8 +99,10 @@ async def engine(
         config_path=config_path(arguments),
         problems=problems,
     )
-    async with made:
-        if not on_screen:
+    async with made, ClusterRegistry(made) as clusters:
+        if on_screen:
+            await clusters.take_over()
+        else:
             complain(made.journal.notices)
         yield made
 

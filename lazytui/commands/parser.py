@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from lazytui import __version__
+from lazytui.commands.cluster_words import add_clusters
 from lazytui.commands.port_words import add_ports
 
 EPILOG = """\
@@ -44,6 +45,7 @@ def parser(kind: type[argparse.ArgumentParser] | None = None) -> argparse.Argume
     _add_events(commands)
     _add_groups(commands)
     add_ports(commands)
+    add_clusters(commands)
     _add_editing(commands)
     commands.add_parser("attach", help="the screen of the engine, which is started if none runs")
     commands.add_parser("stop-engine", help="end the engine; jobs go on at their hosts")

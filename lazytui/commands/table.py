@@ -49,6 +49,8 @@ def command_named(name: str) -> Command | None:  # noqa: C901 - a flat list
             from lazytui.commands.ports import unexpose as command
         case "ports":
             from lazytui.commands.ports import ports as command
+        case "clusters":
+            from lazytui.commands.clusters import clusters as command
         case "add-runtime":
             from lazytui.commands.edit_hosts import add_runtime as command
         case "delete-runtime":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lazytui.core.cluster_model import ClusterKind, ClusterSpec, ClusterState
@@ -34,6 +34,10 @@ class ClusterParts:
     folders: Mapping[str, list[str]] = field(default_factory=dict)
     master_port: int = 0
     dashboard_port: int = 0
+
+    def with_left(self, left: ClusterParts) -> ClusterParts:
+        """Give these parts, with the runs that were left by an earlier life."""
+        return replace(self, runs=tuple(dict.fromkeys((*self.runs, *left.runs))))
 
 
 NOTHING = ClusterParts()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
-CONNECTING = ("groups", "expose")  # commands without a WHERE that wait for hosts
+CONNECTING = ("groups", "expose", "clusters")  # commands without a WHERE that wait for hosts
 COLUMNS = 80  # argparse's own, where stdout is no terminal
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from lazytui import __version__
+from lazytui.clusters.registry import ClusterRegistry
 from lazytui.commands.common import log_to
 from lazytui.core import settings as settings_file
 from lazytui.core.engine import Engine
@@ -98,9 +99,10 @@ async def _live(meeting: Rendezvous, paths: Paths, listening: socket.socket, tel
     config = await asyncio.to_thread(SSHConfig.load, named)
     settings, problems = settings_file.load()
     made = Engine(config, settings, paths, config_path=_shown(meeting.config), problems=problems)
-    async with made as engine:
+    async with made as engine, ClusterRegistry(engine) as clusters:
         await engine.adopt()
         await engine.exposures.restore()
+        await clusters.take_over()
         server = Server(
             engine, listening, meeting, handlers(), version=__version__, on_stop=stop.set
         )

@@ -25,7 +25,7 @@ OURS = (
     "stop-engine",
 )
 # What they make is held by the engine: it is started for them.
-STARTING = ("expose",)
+STARTING = (("expose",), ("clusters", "start"))
 INTERRUPTED = 130
 
 
@@ -47,7 +47,10 @@ def answered(words: Sequence[str], *, version: str) -> int | None:
     from lazytui.rendezvous import meeting_point
 
     meeting = meeting_point(ssh_config)
-    starting = rest[0] in STARTING and "--foreground" not in rest
+    plain = [word for word in rest if not word.startswith("-")]
+    starting = "--foreground" not in rest and any(
+        plain[: len(begin)] == list(begin) for begin in STARTING
+    )
     try:
         met = meet_for(meeting, rest, version, starting=starting)
         return None if met is None else relayed(met)

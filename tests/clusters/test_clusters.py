@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,55 +13,21 @@ from lazytui.clusters.dask import DaskCluster, DaskWorkerLauncher
 from lazytui.clusters.hyperopt import HyperoptCluster
 from lazytui.core.script.session import Session
 from lazytui.errors import MasterStartError
+from tests.clusters.programs import HOSTS, MONGOD, WORKER, program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from lazytui.core.script.group import ScriptGroup
-    from tests.netns import NetnsLab
     from tests.sshd import SSHFarm
-
-HOSTS = ["node1", "node2", "node3"]
-
-# A stand-in, no database: it listens, which is all that shows a mongod to be alive.
-MONGOD = """#!/usr/bin/env python3
-import socket, sys
-port = int(sys.argv[sys.argv.index("--port") + 1])
-with socket.create_server(("127.0.0.1", port)) as server:
-    while True:
-        server.accept()[0].close()
-"""
-
-WORKER = '#!/bin/sh\necho "worker $*"; exec sleep 1000\n'
 
 
 @pytest.fixture
-async def group(
-    netns: NetnsLab, farm: SSHFarm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> AsyncIterator[ScriptGroup]:
-    """Three hosts; programs in ``tmp_path`` are on their PATH and on ours."""
-    for name, value in farm.env().items():
-        monkeypatch.setenv(name, value)
-    path = f"{tmp_path}:{os.environ['PATH']}"
-    monkeypatch.setenv("PATH", path)
-    for host in HOSTS:
-        netns.add(host, path=path)
-    links = subprocess.run(["ip", "-o", "link", "show"], capture_output=True, text=True, check=True)
-    for line in links.stdout.splitlines():
-        name = line.split(": ")[1].partition("@")[0]
-        if name.startswith(f"{netns._token}h"):  # ends of hosts on the bridge: not to each other
-            subprocess.run(
-                ["ip", "link", "set", name, "type", "bridge_slave", "isolated", "on"], check=True
-            )
+async def group(apart: SSHFarm) -> AsyncIterator[ScriptGroup]:
+    """The three hosts."""
     async with Session() as session:
         yield await session.group(hosts=HOSTS)
-
-
-def program(folder: Path, name: str, text: str) -> None:
-    path = folder / name
-    path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
 @pytest.mark.fact(

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from lazytui import __version__
+from lazytui.clusters.registry import ClusterRegistry
 from lazytui.core.engine import Engine
 from lazytui.core.paths import Paths
 from lazytui.core.settings import Settings
@@ -98,7 +99,8 @@ async def serving(
     paths.create()
     meeting = meeting_point()
     stopped = asyncio.Event()
-    async with Engine(SSHConfig.load(), Settings(), paths) as engine:
+    made = Engine(SSHConfig.load(), Settings(), paths)
+    async with made as engine, ClusterRegistry(engine):
         server = Server(
             engine,
             bind(meeting.socket),

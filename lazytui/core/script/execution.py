@@ -93,6 +93,17 @@ class Execution:
         """The process on the host that the present step is, if there is one."""
         return self._run.pid
 
+    @property
+    def has_started(self) -> bool:
+        """Whether its host has begun with it."""
+        return self.record.state is not RunState.QUEUED
+
+    async def wait_started(self) -> None:
+        """Wait until its host has begun with it, or it is over."""
+        with self._engine.events.subscribe() as events:
+            while not self.has_started and self.is_alive:
+                await self._news(events)
+
     async def wait(self) -> RunRecord:
         """Wait until it is over, however that is, and its output is told."""
         await self._run.done.wait()

@@ -42,6 +42,11 @@ class ScriptExposure:
         return f"port::{self._spec.id}::{source}:{service.service}->{service.port}"
 
     @property
+    def number(self) -> int:
+        """Of the exposure, in the engine's list."""
+        return self._spec.id
+
+    @property
     def port(self) -> int:
         """Where the service became reachable."""
         return self._spec.services[0].port

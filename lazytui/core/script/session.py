@@ -75,6 +75,11 @@ class Session:
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
+    @property
+    def runtimes(self) -> list[ScriptRuntime]:
+        """The runtimes that are in use."""
+        return list(self._runtimes.values())
+
     async def runtime(
         self,
         host: str,
@@ -153,7 +158,7 @@ class Session:
 
     async def cleanup(self) -> None:
         """Clean up all runtimes of this session; see :meth:`ScriptRuntime.cleanup`."""
-        await each(list(self._runtimes.values()), ScriptRuntime.cleanup)
+        await each(self.runtimes, ScriptRuntime.cleanup)
 
     # -- who uses which host
 

@@ -1,0 +1,229 @@
+"""Kept clusters, held by an engine on real sshd hosts that cannot reach each other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lazytui.core.cluster_model import (
+    Cluster,
+    ClusterKind,
+    ClusterSpec,
+    ClusterState,
+    ClusterWorker,
+    WorkerState,
+)
+from lazytui.errors import MasterStartError, UsageError
+from tests.clusters.programs import HOSTS, MONGOD, WORKER, processes, program
+from tests.engines import engine_on
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from lazytui.core.engine import Engine
+    from tests.sshd import SSHFarm
+
+SWEEP = ClusterSpec("sweep", ClusterKind.DASK, "*")
+
+
+async def until(engine: Engine, name: str, holds: Callable[[Cluster], bool]) -> Cluster:
+    """Wait until something holds for a cluster."""
+    async with asyncio.timeout(60):
+        with engine.events.subscribe() as events:
+            while not holds(engine.clusters.get(name)):
+                await events.drain()
+    return engine.clusters.get(name)
+
+
+def worker(cluster: Cluster, name: str) -> ClusterWorker:
+    return next(worker for worker in cluster.workers if worker.name == name)
+
+
+@asynccontextmanager
+async def client_of(cluster: Cluster) -> AsyncIterator[Any]:
+    """What the snippet makes, for a loop."""
+    from distributed import Client
+
+    address = f"tcp://127.0.0.1:{cluster.master_port}"
+    assert address in cluster.snippet
+    async with Client(address, asynchronous=True, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+        yield client
+
+
+async def test_a_dask_cluster_heals_scales_and_leaves_nothing(apart: SSHFarm) -> None:
+    async with engine_on(apart) as engine:
+        clusters = engine.clusters
+        await clusters.add(SWEEP)
+        await clusters.start("sweep")
+
+        cluster = clusters.get("sweep")
+        assert cluster.state is ClusterState.RUNNING
+        assert [each.host for each in cluster.workers] == HOSTS
+        assert cluster.running == cluster.wanted == 3
+        assert all(each.threads and each.memory for each in cluster.workers)
+        assert cluster.check is not None
+        assert {row.what for row in cluster.check.versions} >= {"python", "dask", "cloudpickle"}
+        assert "cluster sweep" in engine.needed()
+        async with client_of(cluster) as client:
+            assert await client.gather(client.map(lambda item: item + 1, range(3))) == [1, 2, 3]
+
+            # Its worker dies: the nanny has another. The nanny dies: we have.
+            pids = await client.run(os.getpid)
+            os.kill(next(iter(pids.values())), signal.SIGKILL)
+            (nanny,) = processes("dask_worker", "--name=sweep w-1")
+            os.kill(nanny, signal.SIGKILL)
+            await until(
+                engine, "sweep", lambda now: worker(now, "w-1").state is WorkerState.RETRYING
+            )
+            retried = worker(clusters.get("sweep"), "w-1")
+            assert retried.retry_at is not None
+            assert "KILL" in retried.reason
+            healed = await until(engine, "sweep", lambda now: now.running == 3)
+            assert worker(healed, "w-1").restarts == 1
+            assert worker(healed, "w-0").restarts == 0
+            assert len(set((await client.run(os.getpid)).values()) - set(pids.values())) >= 1
+
+            await clusters.scale("sweep", 4)
+            await until(engine, "sweep", lambda now: now.running == 4)
+            held = client.map(lambda item: item * 2, range(20), pure=False)
+            await client.gather(held)
+            await clusters.scale("sweep", 1)
+            assert [each.name for each in clusters.get("sweep").workers] == ["w-0"]
+            assert await client.gather(held) == [item * 2 for item in range(20)]
+        titles = [part.title for part in await clusters.logs("sweep")]
+        assert titles == ["scheduler", "w-0"]
+        with pytest.raises(UsageError, match="stop it before"):
+            await clusters.change("sweep", SWEEP)
+
+        await clusters.stop("sweep")
+
+        assert clusters.get("sweep").state is ClusterState.STOPPED
+        assert engine.exposures.all() == []
+        assert not engine.runs.driven()
+        assert not engine.port_claims
+        assert not processes("dask_worker", "sweep")
+        assert engine.needed() == []
+        assert b"cheduler" in (await clusters.logs("sweep"))[0].data
+        deeds = [(each.what, each.subject) for each in await engine.audit(200)]
+        assert ("cluster started", "sweep") in deeds
+        assert ("cluster stopped", "sweep") in deeds
+
+
+async def test_a_cluster_whose_scheduler_dies_has_failed_and_says_so(apart: SSHFarm) -> None:
+    async with engine_on(apart) as engine:
+        await engine.clusters.add(
+            ClusterSpec("far", ClusterKind.DASK, "node[2-3]", workers=1, master="node1")
+        )
+        await engine.clusters.start("far")
+        cluster = engine.clusters.get("far")
+        assert [each.host for each in cluster.workers] == ["node2"]
+        async with client_of(cluster) as client:
+            assert await client.submit(sum, [1, 2]) == 3
+
+        (scheduler,) = processes("lazytui_routes", f"--port={cluster.master_port}")
+        os.kill(scheduler, signal.SIGKILL)
+
+        failed = await until(engine, "far", lambda now: now.state is ClusterState.FAILED)
+        assert "scheduler on node1 ended" in failed.reason
+        assert failed.workers == ()
+        assert engine.exposures.all() == []
+        assert not engine.runs.driven()
+
+
+async def test_hyperopt_heals_too_and_two_clusters_choose_other_ports(
+    apart: SSHFarm, tmp_path: Path
+) -> None:
+    program(tmp_path, "mongod", MONGOD)  # stand-ins: they listen, and wait
+    program(tmp_path, "hyperopt-mongo-worker", WORKER)
+    async with engine_on(apart) as engine:
+        for name in ("one", "two"):
+            await engine.clusters.add(ClusterSpec(name, ClusterKind.HYPEROPT, "node[1-2]"))
+
+        await asyncio.gather(engine.clusters.start("one"), engine.clusters.start("two"))
+
+        one, two = engine.clusters.all()
+        assert one.running == two.running == 2
+        assert len({one.master_port, two.master_port}) == 2
+        assert f"mongo://localhost:{one.master_port}/hyperopt/jobs" in one.snippet
+        run = engine.runs.live(one.workers[0].run_id)
+        assert run is not None
+        assert run.pid is not None
+        os.kill(run.pid, signal.SIGKILL)
+        await until(engine, "one", lambda now: now.running == 1)
+        healed = await until(engine, "one", lambda now: now.running == 2)
+        assert healed.workers[0].restarts == 1
+
+        # A run that is stopped by hand stays so; a new number replaces it.
+        await engine.stop_run(healed.workers[1].run_id, "KILL")
+        await until(engine, "one", lambda now: now.workers[1].state is WorkerState.STOPPED)
+        await engine.clusters.scale("one", 2)
+        assert [each.name for each in engine.clusters.get("one").workers] == ["w-0", "w-2"]
+        masters = processes("mongod", "--port")
+        assert masters
+    assert not processes("mongod", f"--port\0{one.master_port}")
+
+    async with engine_on(apart) as engine:
+        assert [each.state for each in engine.clusters.all()] == [ClusterState.STOPPED] * 2
+        assert "engine that held it has ended" in engine.clusters.get("one").reason
+
+
+async def test_what_cannot_start_says_why_and_leaves_nothing(
+    farm: SSHFarm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    farm.add("node1")
+    farm.add_refused("gone1")
+    monkeypatch.setenv("PATH", str(tmp_path))  # no mongod
+    async with engine_on(farm) as engine:
+        await engine.clusters.add(ClusterSpec("h", ClusterKind.HYPEROPT, "node1"))
+        await engine.clusters.add(ClusterSpec("d", ClusterKind.DASK, "*"))
+        await engine.clusters.add(ClusterSpec("none", ClusterKind.DASK, "mem>900T"))
+        for name, words in (
+            ("h", "no mongod on this machine: install"),
+            ("d", "gone1 cannot take part"),
+            ("none", "no host matches mem>900T"),
+        ):
+            with pytest.raises(MasterStartError, match=words):
+                await engine.clusters.start(name)
+            cluster = engine.clusters.get(name)
+            assert cluster.state is ClusterState.FAILED
+            assert words in cluster.reason
+        assert engine.needed() == []
+        with pytest.raises(UsageError, match="no cluster x; there are h, d, none"):
+            engine.clusters.get("x")
+        with pytest.raises(UsageError, match="there is a cluster h already"):
+            await engine.clusters.change("d", ClusterSpec("h", ClusterKind.DASK, "*"))
+        renamed = await engine.clusters.change("d", ClusterSpec("e", ClusterKind.DASK, "node1"))
+        assert renamed.name == "e"
+        await engine.clusters.remove("h")
+        assert {each.name for each in engine.clusters.all()} == {"e", "none"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (ClusterSpec("", ClusterKind.DASK, "*"), "name begins with a letter"),
+        (ClusterSpec("-x", ClusterKind.DASK, "*"), "name begins with a letter"),
+        (ClusterSpec("a", ClusterKind.DASK, "*", workers=0), "at least one worker"),
+        (ClusterSpec("a", ClusterKind.DASK, "*", master_port=70000), "from 1 to 65535"),
+        (ClusterSpec("a", ClusterKind.DASK, "*", master="nobody"), "no host of the ssh config"),
+        (ClusterSpec("a", ClusterKind.DASK, "nobody"), "nobody"),
+        (ClusterSpec("a", ClusterKind.DASK, "mem>"), "mem>"),
+        (ClusterSpec("a", ClusterKind.HYPEROPT, "*", master="node1"), "always on this machine"),
+        (ClusterSpec("a", ClusterKind.HYPEROPT, "*", dbname="a/b"), "database's name"),
+        (ClusterSpec("a", ClusterKind.HYPEROPT, "*", poll_interval=0), "poll interval"),
+    ],
+)
+async def test_what_cannot_be_meant_is_not_kept(
+    farm: SSHFarm, spec: ClusterSpec, words: str
+) -> None:
+    farm.add_refused("node1")
+    async with engine_on(farm) as engine:
+        with pytest.raises(UsageError, match=words):
+            await engine.clusters.add(spec)
+        assert engine.clusters.all() == []
