@@ -116,7 +116,7 @@ class HeldCluster:
         return [run.record.run_id for run in runs if run.is_alive]
 
     async def scale(self, workers: int) -> None:
-        """Add workers, or retire the youngest.
+        """Add workers and wait until they run, or retire the youngest.
 
         Raises:
             LazytuiError: it could not be done.
@@ -129,7 +129,7 @@ class HeldCluster:
             except BaseException:
                 self.wanted = before
                 raise
-        await self.look()
+        await self._wait_for_workers(self._cluster)
         self._on_change()
 
     async def look(self) -> None:
@@ -235,16 +235,14 @@ class HeldCluster:
         return [task.execution for task in tasks if task.execution is not None]
 
     async def _wait_for_workers(self, cluster: DaskCluster | HyperoptCluster) -> None:
+        """Wait until each worker runs, or is tried again.
+
+        Raises:
+            MasterStartError: the master has ended, or no worker came up.
+        """
         ended = asyncio.ensure_future(cluster.master_launcher.ended())
         try:
-            async with asyncio.timeout(UP_S):
-                while not ended.done():
-                    await self.look()
-                    if all(worker.state is not WorkerState.STARTING for worker in self.workers()):
-                        break
-                    await asyncio.wait((ended,), timeout=START_LOOK_S)
-        except TimeoutError:
-            pass  # what has not come yet says so, and comes or is tried again
+            await self._settle(ended)
         finally:
             ended.cancel()
         if ended.done() and not ended.cancelled():
@@ -255,6 +253,16 @@ class HeldCluster:
                 f"{each.name} on {each.host}: {each.reason or 'no word from it'}" for each in shown
             ]
             raise MasterStartError("no worker came up. " + "; ".join(reasons[:5]))
+
+    async def _settle(self, ended: asyncio.Future[str]) -> None:
+        """Wait until no worker is starting, for a while: what has not come yet says so."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(UP_S):
+                while not ended.done():
+                    await self.look()
+                    if all(worker.state is not WorkerState.STARTING for worker in self.workers()):
+                        return
+                    await asyncio.wait((ended,), timeout=START_LOOK_S)
 
     def _shown(self, worker: KeptWorker) -> ClusterWorker:
         state, reason = worker.state, worker.reason

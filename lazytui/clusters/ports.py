@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 from typing import TYPE_CHECKING
 
 from lazytui.core.script import asking
@@ -19,11 +21,12 @@ class PortClaims:
     """The ports that one part of a cluster has chosen.
 
     Between the choice and the moment in which something listens there, and while a worker is
-    started again, the ports look free to others who work with the same engine.
+    started again, the ports look free to others: to those who work with the same engine, and on
+    Linux to all lazytuis on this machine, a claim says otherwise.
     """
 
     def __init__(self) -> None:
-        self._claimed: dict[int, set[int]] = {}
+        self._claimed: dict[int, tuple[set[int], socket.socket | None]] = {}
 
     async def take(
         self, session: Session, runtimes: Sequence[ScriptRuntime], ports: Sequence[int], count: int
@@ -46,22 +49,41 @@ class PortClaims:
         left = [port for port in here if port not in taken]
         for free in await each(runtimes, lambda member: member.free_ports(here)):
             left = [port for port in left if port in free]
-        left = [port for port in left if port not in taken]  # by somebody, in the meantime
-        if len(left) < count:
+        chosen: list[int] = []
+        for port in left:
+            if len(chosen) < count and self._claim(port, taken):
+                chosen.append(port)
+        if not chosen and len(ports) == 1:
+            raise PortInUseError(ports[0], detail="on this machine or a host of the cluster")
+        if len(chosen) < count:
+            self.release(chosen)
             hosts = ", ".join(member.host for member in runtimes)
             raise NoPortsLeftError(
                 f"{count} ports are needed that are free on this machine and on {hosts}, "
-                f"but only {len(left)} of {len(ports)} are; give more ports"
+                f"but only {len(chosen)} of {len(ports)} are; give more ports"
             )
-        chosen = left[:count]
-        taken.update(chosen)
-        for port in chosen:
-            self._claimed[port] = taken
         return chosen
+
+    def _claim(self, port: int, taken: set[int]) -> bool:
+        if port in taken:
+            return False
+        sign = None
+        if sys.platform == "linux":
+            # A name that no file has and that ends with its process, as locks should.
+            sign = socket.socket(socket.AF_UNIX)
+            try:
+                sign.bind(f"\0lazytui-port-{port}")
+            except OSError:
+                sign.close()
+                return False
+        taken.add(port)
+        self._claimed[port] = (taken, sign)
+        return True
 
     def release(self, ports: Iterable[int] | None = None) -> None:
         """Let others have ports, by default all of them."""
         for port in list(self._claimed) if ports is None else ports:
-            claims = self._claimed.pop(port, None)
-            if claims is not None:
-                claims.discard(port)
+            taken, sign = self._claimed.pop(port, (set(), None))
+            taken.discard(port)
+            if sign is not None:
+                sign.close()
