@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engines import ROOT, environment
+from tests.engines import ROOT, environment, lazytui
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +49,8 @@ def test_the_code_of_a_page_runs_and_prints_what_the_page_says(
     if "old01" in page.read_text(encoding="utf-8"):
         farm.add_refused("old01")
     found = list(blocks(page))
+    if "clusters start" in page.read_text(encoding="utf-8"):  # its engine lives on
+        request.addfinalizer(lambda: lazytui(farm, "stop-engine"))
 
     for block in found:
         done = subprocess.run(
