@@ -6,7 +6,10 @@ import asyncio
 import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, Union
+
+from lazytui.errors import ConnectError
+from lazytui.text import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
     from lazytui.ssh.config import HostOptions
 
 PathLike = str | os.PathLike[str]
+Key = Union[str, bytes, os.PathLike[str], "asyncssh.SSHKey"]
+
+_BEGIN = "-----BEGIN "  # of every private key as text
+_TEXTS = ("host", "username", "password", "passphrase")
+_SECRETS = ("password", "passphrase")
+_AMOUNTS = ("connect_timeout", "keepalive_interval", "keepalive_count_max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +36,10 @@ class Login:
         port: TCP port.
         username: who logs in.
         password: tried after the keys, also for keyboard-interactive logins.
-        client_keys: private keys to offer, and no others: paths, or asyncssh's keys.
-        passphrase: of the keys in files; without ``client_keys``, of those of the ssh config.
+        client_keys: private keys to offer, and no others: paths, the text of keys as it stands
+            in such a file (PEM or OpenSSH), or asyncssh's key objects; one or several.
+        passphrase: of the keys in files and of those given as text; without ``client_keys``, of
+            those of the ssh config.
         known_hosts: files to look the host's key up in, and no others. None accepts every key,
             which is for tests on your own machine.
         connect_timeout: seconds until the host must have answered.
@@ -40,7 +51,7 @@ class Login:
     port: int | None = None
     username: str | None = None
     password: str | None = None
-    client_keys: Sequence[PathLike | asyncssh.SSHKey] | PathLike | None = None
+    client_keys: Sequence[Key] | Key | None = None
     passphrase: str | None = None
     known_hosts: Sequence[PathLike] | PathLike | None = ()
     connect_timeout: float | None = None
@@ -52,7 +63,7 @@ class Login:
         """Read ``connection_kwargs``.
 
         Raises:
-            ValueError: one of them is not known, or the port is none.
+            ValueError: one of them is not known, or is not what it has to be.
         """
         known = [field.name for field in fields(cls)]
         if unknown := [name for name in keywords if name not in known]:
@@ -60,11 +71,10 @@ class Login:
                 f"connection_kwargs has no {', '.join(map(repr, unknown))}; "
                 f"it may have {', '.join(known)}"
             )
-        port = keywords.get("port")
-        if port is not None and not (isinstance(port, int) and 0 < port < 65536):
-            raise ValueError(
-                f"connection_kwargs: the port is a number from 1 to 65535, not {port!r}"
-            )
+        for name, value in keywords.items():
+            if value is not None and (wanted := _complaint(name, value)):
+                shown = type(value).__name__ if name in _SECRETS else repr(value)
+                raise ValueError(f"connection_kwargs: {wanted}, not {shown}")
         return cls(**keywords)
 
     def apply(self, options: HostOptions) -> HostOptions:
@@ -93,7 +103,7 @@ class Login:
             usual: paths of the keys that the ssh config names, which a passphrase may open.
 
         Raises:
-            ValueError, OSError: a file cannot be read, or its passphrase is another.
+            ConnectError: a file cannot be read, is no key, or its passphrase is another.
         """
         if self.client_keys is not None:
             return await asyncio.to_thread(self._read, _several(self.client_keys))
@@ -101,22 +111,57 @@ class Login:
             return await asyncio.to_thread(lambda: self._read(p for p in usual if Path(p).exists()))
         return None
 
-    def _read(self, keys: Iterable[PathLike | asyncssh.SSHKey]) -> list[asyncssh.SSHKey]:
+    def _read(self, keys: Iterable[Key]) -> list[asyncssh.SSHKey]:
         import asyncssh
 
-        return [
-            asyncssh.read_private_key(_expanded(key), self.passphrase)
-            if isinstance(key, str | os.PathLike)
-            else key
-            for key in keys
-        ]
+        found: list[asyncssh.SSHKey] = []
+        for key in keys:
+            try:
+                if _is_key_text(key):
+                    found.append(asyncssh.import_private_key(key, self.passphrase))
+                elif isinstance(key, str | os.PathLike):
+                    found.append(asyncssh.read_private_key(_expanded(key), self.passphrase))
+                else:
+                    assert not isinstance(key, bytes)
+                    found.append(key)
+            except (OSError, ValueError) as error:
+                is_path = isinstance(key, str | os.PathLike) and not _is_key_text(key)
+                name = sanitize(str(key)) if is_path else "the key that was given as text"
+                reason = f"{name} {self._problem(error)}"
+                raise ConnectError(reason, kind="key", retry=False) from error
+        return found
+
+    def _problem(self, error: OSError | ValueError) -> str:
+        if isinstance(error, OSError):
+            return f"cannot be read: {error.strerror}"
+        if "passphrase" not in str(error).lower():
+            return "is no private key"
+        return "needs a passphrase" if self.passphrase is None else "has another passphrase"
+
+
+def _complaint(name: str, value: object) -> str:
+    """Say what a keyword has to be, when it is something else."""
+    if name == "port" and (not isinstance(value, int) or not 0 < value < 65536 or value is True):
+        return "the port is a number from 1 to 65535"
+    if name in _TEXTS and (not isinstance(value, str) or (not value and name not in _SECRETS)):
+        return f"{name} is text" if name in _SECRETS else f"{name} is text that is not empty"
+    if name in _AMOUNTS and (isinstance(value, bool) or not isinstance(value, int | float)):
+        return f"{name} is a number"
+    if name == "known_hosts" and not all(isinstance(v, str | os.PathLike) for v in _several(value)):
+        return "known_hosts is a path, several of them, or None"
+    return ""
+
+
+def _is_key_text(key: object) -> TypeGuard[str | bytes]:
+    return isinstance(key, bytes) or (isinstance(key, str) and key.lstrip().startswith(_BEGIN))
 
 
 def _expanded(path: PathLike) -> str:
     return str(Path(path).expanduser())
 
 
-def _several(given: Any) -> Sequence[Any]:
-    if isinstance(given, str | os.PathLike):
-        return (given,)
-    return given or ()
+def _several(given: Any) -> Iterable[Any]:
+    """Give one, several or none as several; a key object is one."""
+    if given is None:
+        return ()
+    return given if isinstance(given, list | tuple | set | frozenset) else (given,)
