@@ -11,12 +11,13 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
-import importlib
 import logging
 import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from lazytui.blocking.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CANCEL_S = 10.0  # that a cancelled call may take to tidy up before Ctrl-C is passed on
+TOO_LATE = (
+    "Python is ending, and lazytui is closed already: ask it before the end of the script, not in"
+    " __del__ or in what atexit calls last"
+)
 
 Held = TypeVar("Held")
 Answer = TypeVar("Answer")
@@ -44,6 +49,7 @@ class Bridge(Generic[Held]):
         self._house: _House[Held] | None = None
         self._inherited: list[object] = []
         self._registered = False
+        self._is_over = False  # the end of the process has closed it
 
     def call(self, ask: Callable[[Held], Coroutine[Any, Any, Answer]]) -> Answer:
         """Run a coroutine on the loop and give its result.
@@ -54,7 +60,8 @@ class Bridge(Generic[Held]):
             ask: makes the coroutine; called on the loop.
 
         Raises:
-            RuntimeError: called from the loop of the bridge itself, which would wait for ever.
+            RuntimeError: called from the loop of the bridge itself, which would wait for ever,
+                or when Python is ending.
             BaseException: what the coroutine raised.
         """
         house = self._open()
@@ -69,6 +76,11 @@ class Bridge(Generic[Held]):
         """Whether there was a call since the start of the process, or since it was closed."""
         return self._house is not None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether Python is ending, so that it was closed and opens no more."""
+        return self._is_over and not self.is_open
+
     def close(self) -> None:
         """Close what is held and end the loop; the next call begins anew."""
         with self._lock:
@@ -80,9 +92,12 @@ class Bridge(Generic[Held]):
         house = self._house
         if house is not None and house.is_alive:
             return house
+        if self._is_over:
+            raise RuntimeError(TOO_LATE)
         with self._lock:
             if self._house is None or not self._house.is_alive:
                 self._register()
+                _at_end_of_worker(self.close)
                 self._house = _House(self._open_held)
             return self._house
 
@@ -90,9 +105,17 @@ class Bridge(Generic[Held]):
         """See to it that the end of the process closes, and that a fork begins anew."""
         if self._registered:
             return
-        self._registered = True
+        if not threading.main_thread().is_alive():  # functions of atexit run: no more are taken
+            raise RuntimeError(TOO_LATE)
+        # The script's other threads are over by then, and its own atexit functions, as far as they
+        # were registered after the first call.
+        atexit.register(self._end)
         os.register_at_fork(after_in_child=self._forget)
-        _at_exit(self.close)
+        self._registered = True
+
+    def _end(self) -> None:
+        self._is_over = True
+        self.close()
 
     def _forget(self) -> None:
         """In a forked child: the loop's thread is not there, and the connections are the parent's.
@@ -101,8 +124,8 @@ class Bridge(Generic[Held]):
         """
         self._inherited.append(self._house)
         self._house = None
+        self._is_over = False
         self._lock = threading.Lock()
-        _at_end_of_worker(self.close)
 
 
 class _House(Generic[Held]):
@@ -113,6 +136,8 @@ class _House(Generic[Held]):
         self._opened: concurrent.futures.Future[Held] = concurrent.futures.Future()
         self._calls: set[_Call[Any]] = set()
         self._loop = asyncio.new_event_loop()
+        self._workers = Workers()
+        self._loop.set_default_executor(self._workers)
         self._leave = asyncio.Event()
         self._thread = threading.Thread(target=self._live, name="lazytui", daemon=True)
         self._thread.start()
@@ -166,7 +191,7 @@ class _House(Generic[Held]):
                 log.exception("closing")
         finally:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._workers.shutdown()
             self._loop.close()
 
     async def _hold(self) -> None:
@@ -221,20 +246,8 @@ class _Call(Generic[Answer]):
             self.answer.set_result(task.result())
 
 
-def _at_exit(close: Callable[[], None]) -> None:
-    """Call at the end of the process, while threads can still be used.
-
-    Plain ``atexit`` comes after the thread pools were shut, without which nothing can be closed
-    in order. ``threading`` has a list of its own for that, the last registered first; so the
-    pools' own entry has to be there before ours.
-    """
-    importlib.import_module("concurrent.futures.thread")
-    register = getattr(threading, "_register_atexit", atexit.register)
-    register(close)
-
-
 def _at_end_of_worker(close: Callable[[], None]) -> None:
-    """Call at the end of a worker of ``multiprocessing``, which leaves without ``atexit``."""
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
+    """In a worker of ``multiprocessing``, which leaves without ``atexit``: call at its end."""
+    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+    if process is not None and util is not None and process.parent_process() is not None:
         util.Finalize(None, close, exitpriority=100)

@@ -21,6 +21,11 @@ def call(ask: Callable[[Session], Coroutine[Any, Any, Answer]]) -> Answer:
     return _BRIDGE.call(ask)
 
 
+def is_over() -> bool:
+    """Whether Python is ending, and has cleaned up all there was."""
+    return _BRIDGE.is_over
+
+
 def close() -> None:
     """End what runs here, but for what was asked to outlive the script, and close connections.
 

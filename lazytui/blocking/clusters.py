@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
-from lazytui.blocking.calls import call
+from lazytui.blocking.calls import call, is_over
+from lazytui.blocking.held import Held
 from lazytui.clusters import base, dask, hyperopt
 from lazytui.errors import LazytuiError
 from lazytui.tables import print_lines
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from distributed import Client
 
     from lazytui.blocking.group import RuntimeGroup
@@ -20,25 +19,11 @@ if TYPE_CHECKING:
 Core = TypeVar("Core", bound=base.MasterWorkerCluster)
 
 
-class RuntimeCluster:
-    """Something that runs on a group of runtimes as a whole. Use it in a ``with`` block."""
+class RuntimeCluster(Held):
+    """Something that runs on a group of runtimes as a whole. Use it in a ``with`` block.
 
-    def cleanup(self) -> None:
-        """End it; nothing of it is left on any host."""
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        """Use it in a ``with`` block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Clean up."""
-        self.cleanup()
+    Its ``cleanup()`` ends it; nothing of it is left on any host.
+    """
 
 
 class MasterWorkerCluster(RuntimeCluster, Generic[Core]):
@@ -116,7 +101,8 @@ class MasterWorkerCluster(RuntimeCluster, Generic[Core]):
 
     def cleanup(self) -> None:
         """End workers and master; exposures and processes are gone after it."""
-        call(lambda _: self._core.cleanup())
+        if not is_over():
+            call(lambda _: self._core.cleanup())
 
 
 class DaskCluster(MasterWorkerCluster[dask.DaskCluster]):

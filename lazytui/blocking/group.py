@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from lazytui.blocking.calls import call
+from lazytui.blocking.calls import call, is_over
+from lazytui.blocking.held import Held
 from lazytui.blocking.printing import print_hosts, print_info
 from lazytui.blocking.runtime import Runtime
 from lazytui.blocking.task import RuntimeTask, our_tasks_in_errors, returns_of
@@ -14,7 +15,6 @@ from lazytui.tables import print_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
     from os import PathLike
-    from types import TracebackType
 
     from lazytui.blocking.process import TaskProcess
     from lazytui.core.script.session import Session
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-class RuntimeGroup:
+class RuntimeGroup(Held):
     """Runtimes that one works with as if they were one.
 
     Examples:
@@ -60,19 +60,6 @@ class RuntimeGroup:
         made._core = core
         made._runtimes = {}
         return made
-
-    def __enter__(self) -> Self:
-        """Use it in a ``with`` block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Clean up."""
-        self.cleanup()
 
     def __repr__(self) -> str:
         """Say what it is."""
@@ -369,7 +356,8 @@ class RuntimeGroup:
 
     def cleanup(self) -> None:
         """Clean up all members; see :meth:`Runtime.cleanup`."""
-        self._ask(ScriptGroup.cleanup)
+        if not is_over():
+            self._ask(ScriptGroup.cleanup)
 
     # -- inside
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from lazytui.blocking.calls import call
+from lazytui.blocking.calls import call, is_over
 from lazytui.blocking.group import RuntimeGroup
+from lazytui.blocking.held import Held
 from lazytui.blocking.printing import INACTIVE, print_hosts, print_info
 from lazytui.blocking.runtime import Runtime
 from lazytui.core.script.manager import ScriptManager
 from lazytui.tables import Column, print_table
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from lazytui.core.script.session import Session
 
 
-class RuntimeManager:
+class RuntimeManager(Held):
     """Detects the runtimes of the ssh config, all at once, and makes groups of them.
 
     Raises:
@@ -29,19 +28,6 @@ class RuntimeManager:
             return await session.manager()
 
         self._core = call(detect)
-
-    def __enter__(self) -> Self:
-        """Use it in a ``with`` block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Clean up."""
-        self.cleanup()
 
     def create_group(
         self,
@@ -114,7 +100,8 @@ class RuntimeManager:
         async def clean(session: Session) -> None:
             await self._here(session).cleanup()
 
-        call(clean)
+        if not is_over():
+            call(clean)
 
     # -- inside
 

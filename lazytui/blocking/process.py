@@ -45,9 +45,13 @@ class TaskProcess:
 
         Args:
             timeout: seconds to wait at most; then :meth:`is_alive` is still true.
+
+        Raises:
+            RuntimeError: another process has started it, from which this one was forked.
         """
 
         async def wait(session: Session) -> None:
+            self._execution.move(session.engine)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     await self._execution.wait()
@@ -56,7 +60,12 @@ class TaskProcess:
 
     def terminate(self) -> None:
         """End it, and wait for that: a hard signal follows after some seconds."""
-        call(lambda session: self._execution.stop())
+
+        async def stop(session: Session) -> None:
+            self._execution.move(session.engine)
+            await self._execution.stop()
+
+        call(stop)
 
     def __repr__(self) -> str:
         """Say what it is."""
@@ -89,9 +98,13 @@ class PortProcess:
 
         Args:
             timeout: seconds to wait at most; then :meth:`is_alive` is still true.
+
+        Raises:
+            RuntimeError: another process has started it, from which this one was forked.
         """
 
         async def wait(session: Session) -> None:
+            self._exposure.check(session)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     await self._exposure.wait()
@@ -100,7 +113,12 @@ class PortProcess:
 
     def terminate(self) -> None:
         """End it."""
-        call(lambda session: self._exposure.remove())
+
+        async def remove(session: Session) -> None:
+            self._exposure.check(session)
+            await self._exposure.remove()
+
+        call(remove)
 
     def __repr__(self) -> str:
         """Say what it is."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from lazytui.blocking.calls import call
+from lazytui.blocking.calls import call, is_over
+from lazytui.blocking.held import Held
 from lazytui.blocking.process import PortProcess, Process, TaskProcess
 from lazytui.blocking.task import RuntimeTask, our_tasks_in_errors, returns_of
 from lazytui.core.script.runtime import ScriptRuntime
@@ -14,7 +15,6 @@ from lazytui.tables import print_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
     from os import PathLike
-    from types import TracebackType
 
     from lazytui.core.script.session import Session
 
@@ -25,7 +25,7 @@ _PORT = "port::"
 _MB = 1 << 20
 
 
-class Runtime:
+class Runtime(Held):
     """A host that answers over ssh and has Python.
 
     Args:
@@ -57,19 +57,6 @@ class Runtime:
         made = cls.__new__(cls)
         made._core = core
         return made
-
-    def __enter__(self) -> Self:
-        """Use it in a ``with`` block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Clean up."""
-        self.cleanup()
 
     def __repr__(self) -> str:
         """Say what it is."""
@@ -475,7 +462,8 @@ class Runtime:
 
         What was asked to outlive the script goes on. The runtime may be used again.
         """
-        self._ask(ScriptRuntime.cleanup)
+        if not is_over():
+            self._ask(ScriptRuntime.cleanup)
 
     # -- inside
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from lazytui.blocking.calls import call
+from lazytui.blocking.calls import call, is_over
 from lazytui.blocking.process import TaskProcess
 from lazytui.core.script.task import ScriptTask
 from lazytui.errors import TaskExecutionError
@@ -185,7 +185,8 @@ class RuntimeTask:
 
     def cleanup(self) -> None:
         """End it if it runs, unless it was asked to outlive the script; forget how it went."""
-        self._call(self._core.cleanup)
+        if not is_over():
+            self._call(self._core.cleanup)
 
     # -- inside
 
@@ -261,5 +262,10 @@ def returns_of(executions: Iterable[Execution]) -> Generator[Any, None, None]:
     """
     for execution in executions:
         with our_tasks_in_errors():
-            values = call(lambda session, run=execution: run.returns())  # type: ignore[misc]
+            values = call(lambda session, run=execution: _returns(session, run))  # type: ignore[misc]
         yield from values
+
+
+async def _returns(session: Session, execution: Execution) -> list[Any]:
+    execution.move(session.engine)
+    return await execution.returns()

@@ -130,8 +130,8 @@ class Execution:
         """
         if engine is not self._engine and self.is_alive:
             raise RuntimeError(
-                f"task {self._task.name} on {self.host} was started by another process; "
-                f"see `lazytui logs {self.record.run_id[:8]}`"
+                f"task {self._task.name} on {self.host} was started by another process, or before"
+                f" lazytui was closed; see `lazytui logs {self.record.run_id[:8]}`"
             )
         self._engine = engine
 

@@ -60,6 +60,15 @@ class ScriptExposure:
             return False
         return state not in (ExposureState.OFF, ExposureState.FAILED)
 
+    def check(self, session: Session) -> None:
+        """See that it is this session's, or over.
+
+        Raises:
+            RuntimeError: it is of another process, from which this one was forked.
+        """
+        if session is not self._session and self.is_alive:
+            raise RuntimeError(f"{self.key} was exposed by another process, which holds it")
+
     async def wait(self) -> None:
         """Wait until it has ended."""
         with self._session.engine.events.subscribe() as events:
