@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from textual.events import Event as TerminalEvent
     from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
+    from textual.screen import Screen
 
     from lazytui.core.events import Event
     from lazytui.program import Ended, Program
@@ -184,7 +185,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
 
     def _pass_on(self, events: Sequence[Event]) -> None:
         changes = changes_in(events)
-        for screen in self.screen_stack:
+        for screen in self._in_sight():
             screen.post_message(EngineChanged(changes))
         for event in events:
             if isinstance(event, Notice):
@@ -196,9 +197,20 @@ class LazytuiApp(App[None], inherit_bindings=False):
             severity = "error" if notice.severity == "error" else "information"
         self.notify(sanitize(notice.text), severity=severity, markup=False)
 
+    def _in_sight(self) -> list[Screen[Any]]:
+        """The current screen and, where that is a card, those below it.
+
+        What is under a whole screen hears nothing: it catches up when it is seen again.
+        """
+        seen: list[Screen[Any]] = []
+        for screen in reversed(self.screen_stack):
+            seen.append(screen)
+            if not screen.is_modal:
+                break
+        return seen
+
     def _engine_screens(self) -> list[EngineScreen]:
-        """The screens in sight: the current one and those below it."""
-        return [s for s in self.screen_stack if isinstance(s, EngineScreen) and s.is_mounted]
+        return [s for s in self._in_sight() if isinstance(s, EngineScreen) and s.is_mounted]
 
     def _rebuild(self) -> None:
         for screen in self._engine_screens():

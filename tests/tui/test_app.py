@@ -6,6 +6,7 @@ import pytest
 from textual.widgets._toast import ToastRack
 
 from lazytui.core.events import Notice
+from lazytui.core.model import HostState
 from lazytui.tui.screens.hosts import HostsScreen
 from lazytui.tui.screens.output import OutputScreen
 from lazytui.tui.screens.tasks import TasksScreen
@@ -22,6 +23,31 @@ async def test_a_number_shows_a_screen_as_it_was_left_and_again_its_root(tmp_pat
         await pilot.pause()
         assert isinstance(pilot.app.screen, HostsScreen)
         assert pilot.app.screen.table.current == "gpu03"
+
+
+async def test_what_is_under_a_whole_screen_hears_nothing_and_catches_up(tmp_path, monkeypatch):
+    engine, heard = with_runs(lab(tmp_path)), []
+    monkeypatch.setattr(HostsScreen, "show_changes", lambda _, changes: heard.append(changes))
+    monkeypatch.setattr(HostsScreen, "tick", lambda _: heard.append("tick"))
+    async with shown(engine) as pilot:
+        await pilot.press("l")
+        await settle(pilot, "epoch 4")
+        heard.clear()
+        engine.change("cpu01", reason="unplugged", state=HostState.INACTIVE)
+        pilot.app._tick()
+        await pilot.pause(0.3)
+        assert heard == []
+        await pilot.press("escape")
+        await settle(pilot, "unplugged")
+
+
+async def test_what_is_under_a_card_goes_on(tmp_path):
+    engine = with_runs(lab(tmp_path))
+    async with shown(engine) as pilot:
+        await pilot.press("at")
+        await settle(pilot, "Groups")
+        engine.change("gpu01", reason="unplugged", state=HostState.INACTIVE)
+        await settle(pilot, "unplugged")
 
 
 async def test_escape_goes_back_one_step_and_the_header_says_where_one_is(tmp_path):
