@@ -153,7 +153,7 @@ class TextField(Input):
         replace: bool = False,
     ) -> None:
         super().__init__(
-            value,
+            in_one_line(value),
             placeholder,
             id=id,
             compact=True,
