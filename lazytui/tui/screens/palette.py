@@ -31,27 +31,30 @@ class PaletteScreen(EntrySheet):
     Args:
         entries: what there is to do.
         filters: what ``:hosts gpu>=1`` does, by the first word: called with the rest.
+        example: of what may be typed.
     """
 
     SCOPES: ClassVar[tuple[str, ...]] = ("palette",)
     BINDINGS = bindings("palette")
 
     def __init__(
-        self, entries: Sequence[Entry], filters: Mapping[str, Callable[[str], object]]
+        self,
+        entries: Sequence[Entry],
+        filters: Mapping[str, Callable[[str], object]],
+        *,
+        example: str = "a command",
     ) -> None:
         super().__init__(entries)
+        self._example = example
         self._filters = filters
         self._search = FuzzySearch()
 
     def compose(self) -> ComposeResult:
         """Lay the card out: what is typed, and what it finds."""
         with Vertical(classes="card -palette"):
-            yield TextField("", self._example(), id="command")
+            yield TextField("", self._example, id="command")
             yield self._list
             yield KeyBar()
-
-    def _example(self) -> str:
-        return "a command, or hosts gpu>=1" if "hosts" in self._filters else "a command"
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what matches, the best first."""

@@ -12,7 +12,7 @@ from lazytui.tui.clipboard import copy
 from lazytui.tui.screens.choice import ChoiceScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lazytui.core.exposure_model import Exposure
     from lazytui.tui.app import LazytuiApp
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OPEN, URL, LINE = "o", "u", "l"
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 MOST_PORTS = 9  # to choose from, one digit each
+ELSEWHERE = ("On another machine, run the ssh line there first; then it works there too.",)
 
 
 def address_of(exposure: Exposure) -> str:
@@ -85,15 +86,45 @@ def ask_address(screen: EngineScreen, exposure: Exposure) -> None:
 
 def _ask(screen: EngineScreen, exposure: Exposure, at: int) -> None:
     app = cast("LazytuiApp", screen.app)
-    url, line = url_of(exposure, at), ssh_line(exposure, app.environ)
-    is_page = exposure.spec.direction is not Direction.SOCKS
-    choices = [(URL, f"copy {url}")]
-    about = ("It works on the hosts where the port is reachable.",)
-    if exposure.spec.on_manager:
-        about = ("On another machine, run the ssh line there first; then it works there too.",)
-        choices.append((LINE, f"copy {line}"))
-        if is_page and has_display(app.environ):
-            choices.insert(0, (OPEN, f"open {url} in the browser"))
+    url = url_of(exposure, at)
+    if not exposure.spec.on_manager:
+        _offer(screen, url, ("It works on the hosts where the port is reachable.",))
+        return
+    line = ssh_line(exposure, app.environ)
+    if exposure.spec.direction is Direction.SOCKS:
+        _offer(screen, url, ELSEWHERE, (LINE, f"copy {line}"))
+    else:
+        offer_page(screen, url, line)
+
+
+def offer_page(screen: EngineScreen, url: str, line: str) -> None:
+    """Offer what can be done with a page of the manager: open it, copy it, or the way to it.
+
+    Args:
+        screen: where it is asked.
+        url: of the page, as a browser on the manager takes it.
+        line: the ssh line that makes it reachable on another machine.
+    """
+    app = cast("LazytuiApp", screen.app)
+    opens = [(OPEN, f"open {url} in the browser")] if has_display(app.environ) else []
+    _offer(screen, url, ELSEWHERE, (LINE, f"copy {line}"), first=opens)
+
+
+def page_line(port: int, environ: Mapping[str, str]) -> str:
+    """Give the ssh line that makes a port of the manager reachable on the user's own machine."""
+    return f"ssh -N -L {port}:{LOOPBACK}:{port} {_this_machine(environ)}"
+
+
+def _offer(
+    screen: EngineScreen,
+    url: str,
+    about: Sequence[str],
+    *more: tuple[str, str],
+    first: Sequence[tuple[str, str]] = (),
+) -> None:
+    app = cast("LazytuiApp", screen.app)
+    choices = [*first, (URL, f"copy {url}"), *more]
+    copies = {key: words.removeprefix("copy ") for key, words in choices}
 
     async def show() -> None:
         if not await open_page(url, app.environ):
@@ -104,7 +135,7 @@ def _ask(screen: EngineScreen, exposure: Exposure, at: int) -> None:
         if key == OPEN:
             screen.intend(show(), "browser")
         elif key is not None:
-            app.notify(copy(screen.app, url if key == URL else line), markup=False)
+            app.notify(copy(screen.app, copies[key]), markup=False)
 
     screen.open(ChoiceScreen("Address", about, choices, start=0), chosen)
 

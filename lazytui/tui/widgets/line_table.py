@@ -86,6 +86,11 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         del key
         return None
 
+    @property
+    def shows_cursor(self) -> bool:
+        """Whether the cursor is to be seen; one of two tables hides it while the other has it."""
+        return True
+
     # Rows, cursor and marks
 
     @property
@@ -279,7 +284,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
                 return self._strip([Piece(" " * GUTTER), *self.note], None)
             return Strip.blank(self.size.width, self.rich_style)
         key = self._keys[place]
-        here = place == self._cursor
+        here = place == self._cursor and self.shows_cursor
         pieces = [
             Piece("▌" if here else " ", "moves"),
             Piece(self._mark(key), "keys"),
