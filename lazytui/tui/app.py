@@ -74,6 +74,12 @@ def _ports(context: Context) -> EngineScreen:
     return PortsScreen(context)
 
 
+def _clusters(context: Context) -> EngineScreen:
+    from lazytui.tui.screens.clusters import ClustersScreen
+
+    return ClustersScreen(context)
+
+
 # The roots, by the mode of Textual that keeps each as it was left. All but the first screen are
 # imported when they are asked for: the first paint does not wait for them.
 ROOTS: dict[str, Callable[[Context], EngineScreen]] = {
@@ -81,6 +87,7 @@ ROOTS: dict[str, Callable[[Context], EngineScreen]] = {
     "tasks": _tasks,
     "ports": _ports,
     "files": _files,
+    "clusters": _clusters,
     "events": _events,
 }
 
@@ -312,6 +319,10 @@ class LazytuiApp(App[None], inherit_bindings=False):
         """Go to Files."""
         await self.go_to("files")
 
+    async def action_view_clusters(self) -> None:
+        """Go to Clusters."""
+        await self.go_to("clusters")
+
     async def action_view_log(self) -> None:
         """Go to Events."""
         await self.go_to("events")
@@ -404,7 +415,8 @@ class LazytuiApp(App[None], inherit_bindings=False):
                 entries.append(Entry("Stop the engine", do=self._ask_to_stop_engine))
             entries += self._saved_entries(self.screen)
             filters = {name: partial(self._filter, name) for name in ROOTS}
-            self.push_screen(PaletteScreen(entries, filters), _do)
+            example = "a command, or hosts gpu>=1"
+            self.push_screen(PaletteScreen(entries, filters, example=example), _do)
 
     def _filter(self, root: str, text: str) -> None:
         self.run_worker(self.go_to(root, matching=text), name="filter", exit_on_error=False)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from lazytui.core.audit import AuditRecord
+    from lazytui.core.cluster_model import Clusters
     from lazytui.core.events import EventBus
     from lazytui.core.exposure_model import Exposure, ExposureSpec, Suggestion, TestResult
     from lazytui.core.files import Contents, Folder, Removed
@@ -260,6 +261,8 @@ class EngineView(Protocol):
     def transfers(self) -> TransfersView: ...
     @property
     def exposures(self) -> ExposuresView: ...
+    @property
+    def clusters(self) -> Clusters: ...
     @property
     def problems(self) -> Sequence[object]: ...
     @property

@@ -9,6 +9,7 @@ from textual.message import Message
 
 from lazytui.core.events import (
     AuditChanged,
+    ClusterChanged,
     ExposureChanged,
     GroupsChanged,
     OutputGrew,
@@ -39,6 +40,7 @@ class Changes:
         presence: a terminal came or went.
         transfers: files that are sent or got have come further.
         exposures: an exposure came, went, changed its state, or carried something.
+        clusters: a cluster came, went, changed its state, or one of its workers did.
     """
 
     hosts: frozenset[str]
@@ -50,6 +52,7 @@ class Changes:
     presence: bool = False
     transfers: bool = False
     exposures: bool = False
+    clusters: bool = False
 
 
 class EngineChanged(Message, bubble=False):
@@ -68,7 +71,7 @@ def changes_in(events: Iterable[Event]) -> Changes:
     questions = False
     audit = False
     groups = False
-    presence = transfers = exposures = False
+    presence = transfers = exposures = clusters = False
     for event in events:
         match event:
             case RuntimeChanged(host):
@@ -89,6 +92,8 @@ def changes_in(events: Iterable[Event]) -> Changes:
                 transfers = True
             case ExposureChanged():
                 exposures = True
+            case ClusterChanged():
+                clusters = True
             case _:
                 pass  # notices are the app's own
     return Changes(
@@ -101,4 +106,5 @@ def changes_in(events: Iterable[Event]) -> Changes:
         presence=presence,
         transfers=transfers,
         exposures=exposures,
+        clusters=clusters,
     )

@@ -43,6 +43,7 @@ from lazytui.core.transfer.progress import Transfers
 from lazytui.errors import TransferError
 from lazytui.ssh.credentials import Field
 from lazytui.tui.context import Clock
+from tests.tui.fake_clusters import FakeClusters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -280,6 +281,10 @@ class FakeEngine:
     @cached_property
     def exposures(self) -> FakeExposures:
         return FakeExposures(self)
+
+    @cached_property
+    def clusters(self) -> FakeClusters:
+        return FakeClusters(self)
 
     @cached_property
     def transfers(self) -> Transfers:

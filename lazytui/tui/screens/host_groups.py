@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lazytui.core.where import fold
 from lazytui.tui.group_order import FIXED, LIVE, GroupDraft, GroupOrder, draft_of, keep
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lazytui.core.groups import Group
     from lazytui.core.where import Where
+    from lazytui.tui.app import LazytuiApp
     from lazytui.tui.screens.group_edit import GroupSheet
     from lazytui.tui.screens.hosts import HostsScreen
 
@@ -95,6 +96,8 @@ class HostGroups:
 
             label = row.filter if row.group else row.filter.partition(":")[2]
             ask_run(self._screen, self._screen.context, row.hosts, label=label)
+        elif asked.deed == "cluster":
+            self._screen.intend(self._make_cluster(row.filter), "cluster")
         elif row.group is not None and asked.deed == "edit":
             self._edit(row.group)
         elif row.group is not None:
@@ -110,6 +113,20 @@ class HostGroups:
         else:
             draft = GroupDraft("", LIVE if text else FIXED, text)
         self._ask(GroupSheet(self._engine, draft, live_where=text), "")
+
+    def new_cluster(self) -> None:
+        """Make a cluster of the marked hosts, of the filter, or of what is typed."""
+        marked = self._screen.table.marked
+        where = fold(marked) if marked else self._screen.filter_text
+        self._screen.intend(self._make_cluster(where), "cluster")
+
+    async def _make_cluster(self, where: str) -> None:
+        from lazytui.tui.screens.clusters import ClustersScreen
+
+        app = cast("LazytuiApp", self._screen.app)
+        await app.go_to("clusters", matching="")
+        if isinstance(app.screen, ClustersScreen):
+            app.screen.make(where)
 
     def _edit(self, group: Group) -> None:
         from lazytui.tui.screens.group_edit import GroupSheet

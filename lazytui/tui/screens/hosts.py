@@ -395,6 +395,10 @@ class HostsScreen(HostList):
         """Make a group."""
         self._groups.new()
 
+    def action_new_cluster(self) -> None:
+        """Make a cluster of the marked hosts, or of those that are shown."""
+        self._groups.new_cluster()
+
     async def on_task_strip_asked(self) -> None:
         """Show all tasks."""
         await self.app.run_action("view_tasks")

@@ -22,10 +22,12 @@ TABS = (
     ("2", "Tasks", "view_tasks"),
     ("3", "Ports", "view_ports"),
     ("4", "Files", "view_files"),
+    ("5", "Clusters", "view_clusters"),
     ("6", "Events", "view_log"),
 )
 BRAND = (Piece("lazytui", "moves", bold=True), Piece("  "))
 WIDE_ENOUGH_FOR_WORDS = 60
+ROOM_FOR_FACTS = 16  # cells that the tabs leave for what counts, before the name may stand there
 WAY_LEAST = 16  # cells that the way keeps beside a long state
 
 
@@ -72,8 +74,8 @@ class Header(Widget):
     def tabs(self, current: str, counts: Sequence[Piece]) -> None:
         """Show the tabs with the current one raised, and counts, the most important first."""
         self._tab = current
-        left = [*BRAND, *(piece for tab in _tabs(current, short=False) for piece in tab)]
-        self._show(left, width_of(left), [[count] for count in counts])
+        tabs = [piece for tab in _tabs(current, short=False) for piece in tab]
+        self._show([*BRAND, *tabs], width_of(tabs) - 1, [[count] for count in counts])
 
     def way(self, steps: Sequence[Piece], state: Sequence[Piece]) -> None:
         """Show the way to a screen, ``Tasks › #41 train.py``, and the state of what it shows."""
@@ -110,8 +112,8 @@ class Header(Widget):
         return [Piece(" · ", "faint"), Piece(f"+{self._others} here", "people")]
 
     def _left_at(self, cells: int) -> Sequence[Piece]:
-        """Give the left end: where all of it has no room the name goes, then the tabs' words."""
-        if not self._tab or width_of(self._left) - 1 <= cells:
+        """Give the left end: the name goes where what counts would not fit, then the words."""
+        if not self._tab or width_of(self._left) - 1 + ROOM_FOR_FACTS <= cells:
             return self._left
         short = width_of(self._left[len(BRAND) :]) - 1 > cells
         return [piece for tab in _tabs(self._tab, short=short) for piece in tab]

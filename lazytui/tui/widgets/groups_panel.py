@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lazytui.tui.group_rows import GroupRow, Sections
 
-Deed = Literal["show", "run", "new", "edit", "remove"]
+Deed = Literal["show", "run", "new", "cluster", "edit", "remove"]
 Line = list[Piece]
 
 INDENT = 2  # cells before a name: the cursor bar, a blank
@@ -194,7 +194,7 @@ class GroupList(VerticalScroll, can_focus=True, inherit_bindings=False):
                 return row is not None and row.group is not None
             case "group_show":
                 return row is not None
-            case "group_run":
+            case "group_run" | "new_cluster":
                 return row is not None and bool(row.hosts)
             case _:
                 return True
@@ -210,6 +210,10 @@ class GroupList(VerticalScroll, can_focus=True, inherit_bindings=False):
     def action_group_new(self) -> None:
         """Make a group."""
         self._ask("new")
+
+    def action_new_cluster(self) -> None:
+        """Make a cluster of the hosts of the row."""
+        self._ask("cluster")
 
     def action_group_edit(self) -> None:
         """Change the name or the hosts of a group."""
