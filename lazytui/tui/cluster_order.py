@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lazytui.core.cluster_model import MANAGER, ClusterKind, ClusterSpec
+from lazytui.core.where import parse_where
 from lazytui.errors import UsageError
-from lazytui.tui.group_order import FIXED, GroupDraft, hosts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lazytui.core.where import Where
     from lazytui.tui.context import EngineView
 
 HERE = ("", "here", "localhost")  # what means the manager in the field of the master
@@ -66,7 +67,19 @@ def cluster_hosts(draft: ClusterDraft, engine: EngineView) -> Sequence[str]:
     Raises:
         UsageError: they cannot be read, or there is no such host or group.
     """
-    return hosts_of(GroupDraft("", FIXED, draft.where), engine)
+    if not draft.where.strip():
+        raise UsageError("say which hosts: gpu[01-04], @group, gpu>=1")
+    groups = {group.name: group.hosts for group in engine.groups_now()}
+    return exact(draft.where).select(list(engine.runtimes.values()), groups)
+
+
+def exact(where: str) -> Where:
+    """Read a WHERE as the engine does: a bare word is a name.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    return parse_where(where, bare_words="exact")
 
 
 def order_of(draft: ClusterDraft, engine: EngineView) -> ClusterSpec:

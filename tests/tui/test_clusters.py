@@ -650,13 +650,20 @@ async def test_C_on_hosts_makes_a_cluster_of_the_marked_ones() -> None:
         await settle(pilot, "● running")
 
 
-async def test_C_on_filtered_hosts_keeps_the_filter() -> None:
+async def test_C_on_filtered_hosts_keeps_the_filter_or_names_them() -> None:
     async with shown(engine_of()) as pilot:
         await settle(pilot, "gpu02")
-        pilot.app.screen.set_filter("gpu>=1")
+        hosts = pilot.app.screen
+        hosts.set_filter("gpu>=1")
         await pilot.press("C")
         await settle(pilot, "New cluster")
         assert "gpu>=1" in row_of(pilot.app, "Where")
+        await pilot.press("escape", "1")
+        hosts.set_filter("astion")
+        await settle(pilot, "1 of")
+        await pilot.press("C")
+        await settle(pilot, "New cluster")
+        assert "bastion" in row_of(pilot.app, "Where")
 
 
 async def test_C_on_a_group_makes_a_cluster_of_it() -> None:

@@ -132,8 +132,6 @@ class ClusterForm(FormSheet[Made]):
     def _meaning(self) -> list[Row]:
         """Say which hosts are meant now, or what is missing."""
         draft = self.draft
-        if not draft.where.strip():
-            return [[Piece("say which hosts: gpu[01-04], @group, gpu>=1", "quiet")]]
         try:
             hosts = cluster_hosts(draft, self._engine)
         except UsageError as error:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from lazytui.core.where import fold
+from lazytui.errors import UsageError
 from lazytui.tui.group_order import FIXED, LIVE, GroupDraft, GroupOrder, draft_of, keep
 from lazytui.tui.group_rows import group_sections
 from lazytui.tui.run_order import count_text
@@ -116,8 +117,14 @@ class HostGroups:
 
     def new_cluster(self) -> None:
         """Make a cluster of the marked hosts, of the filter, or of what is typed."""
+        from lazytui.tui.cluster_order import ClusterDraft, cluster_hosts
+
         marked = self._screen.table.marked
         where = fold(marked) if marked else self._screen.filter_text
+        try:
+            cluster_hosts(ClusterDraft(where=where), self._engine)
+        except UsageError:  # a filter may have parts of names, which name no host
+            where = fold(self._screen.table.hosts) if where else ""
         self._screen.intend(self._make_cluster(where), "cluster")
 
     async def _make_cluster(self, where: str) -> None:
