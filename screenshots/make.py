@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from lazytui.core.cluster_model import Cluster
     from lazytui.core.engine import Engine
 
 FOLDER = Path(__file__).parent
@@ -65,6 +67,67 @@ async def picture(config: Path) -> None:
                 await pilot.press("1", "3", "slash", "escape", "g")
                 await pilot.pause(3)
                 save(app, "ports")
+            engine.clusters = PretendClusters()  # type: ignore[assignment]
+            await pilot.press("5")
+            await pilot.pause(1)
+            save(app, "clusters")
+
+
+class PretendClusters:
+    """Clusters for the picture only: pretend hosts share one machine, and so all its ports."""
+
+    def all(self) -> list[Cluster]:
+        """Give a cluster that runs, with a worker that is tried again, and one that is stopped."""
+        from lazytui.core import cluster_model as model
+
+        gib, now = 1 << 30, time.time()
+        work = (("gpu01", 12, 688, "6 tasks"), ("gpu02", 9, 540, "6 tasks"), ("cpu01", 2, 4, "idle"))
+        workers = [
+            model.ClusterWorker(
+                f"w-{place}",
+                host,
+                model.WorkerState.RUNNING,
+                threads=8,
+                memory=memory * gib,
+                memory_limit=64 * gib,
+                cpu=cpu,
+                doing=doing,
+                seen_at=now,
+            )
+            for place, (host, memory, cpu, doing) in enumerate(work)
+        ]
+        lost = model.ClusterWorker(
+            "w-3",
+            "cpu02",
+            model.WorkerState.RETRYING,
+            reason="connection lost",
+            retry_at=time.monotonic() + 5,
+            restarts=1,
+        )
+        hosts = ("gpu01", "gpu02", "cpu01", "cpu02")
+        same = {"python": "3.12.3", "dask": "2026.8.0", "distributed": "2026.8.0"}
+        check = model.ClusterCheck(
+            hosts,
+            tuple(model.ClusterVersions(k, v, dict.fromkeys(hosts, v)) for k, v in same.items()),
+            (),
+        )
+        sweep = model.ClusterSpec("sweep", model.ClusterKind.DASK, "@train")
+        tune = model.ClusterSpec("tune", model.ClusterKind.HYPEROPT, "gpu[01-02]", workers=6)
+        return [
+            model.Cluster(
+                sweep,
+                model.ClusterState.RUNNING,
+                hosts=hosts,
+                wanted=4,
+                workers=(*workers, lost),
+                tasks=212,
+                master_port=8786,
+                dashboard_port=8787,
+                check=check,
+                since=now - 7300,
+            ),
+            model.Cluster(tune),
+        ]
 
 
 @asynccontextmanager
