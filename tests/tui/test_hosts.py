@@ -237,7 +237,7 @@ async def test_a_click_moves_the_cursor_and_a_click_on_a_key_presses_it():
 
 async def test_a_click_on_a_tab_goes_there():
     async with shown(lab()) as pilot:
-        await pilot.click("Header", offset=(24, 0))
+        await pilot.click("Header", offset=(rows(pilot.app)[0].index("Tasks"), 0))
         await settle(pilot, "No tasks yet")
 
 
