@@ -12,7 +12,7 @@ from lazytui.clusters.dask_master import DaskMasterLauncher, DaskRuntimeMasterLa
 from lazytui.clusters.versions import check_versions
 from lazytui.clusters.workers import last_line
 from lazytui.core.cluster_model import WorkerState
-from lazytui.core.script.ports import expose_between, expose_from, expose_to
+from lazytui.core.script.ports import expose_to, expose_worker
 from lazytui.core.script.together import each
 from lazytui.errors import LazytuiError
 from lazytui.text import sanitize
@@ -34,6 +34,7 @@ __all__ = [
     "DaskWorkerLauncher",
 ]
 
+PORTS = 2  # of a worker: its own, and its nanny's
 DEATH_S = 60  # after which a worker gives up that has lost its scheduler
 
 # A client of Dask in a process of its own: it takes long to be imported, and loops of its own.
@@ -55,6 +56,7 @@ class DaskWorkerLauncher(WorkerLauncher):
         super().__init__(runtime_group)  # type: ignore[arg-type]
         self.task_name = lambda number: f"dask-worker-{number + 1}"
         self._exposed: dict[int, list[ScriptExposure]] = {}
+        self._titles: dict[int, str] = {}  # of the worker that has a port
 
     @property
     def addresses(self) -> list[str]:
@@ -70,12 +72,14 @@ class DaskWorkerLauncher(WorkerLauncher):
             exposure = await expose_to(group.session, group.runtimes, master_port, None)
             self._exposed[master_port] = [exposure]
             self.exposures.append(exposure)
-        taken = await self.claims.take(group.session, self._members, ports, 2 * worker_count)
+        wanted = PORTS * worker_count
+        taken = await self.claims.take(group.session, self._members, ports, wanted)
         new = self.new_workers(self.placed(worker_count), taken, debug)
         try:
             for worker in new:
                 worker.task.run_command(self._command(worker, master_port))
                 self.ports_per_host.setdefault(worker.host, []).extend(worker.ports)
+                self._titles.update(dict.fromkeys(worker.ports, worker.task.name))
             await self.setup_worker_ssh_tunnels()
             await self.begin(new)
         except BaseException:
@@ -85,12 +89,10 @@ class DaskWorkerLauncher(WorkerLauncher):
 
     async def setup_worker_ssh_tunnels(self) -> None:
         """Make each worker reachable from the manager and from all other hosts, by one number."""
-        wanted = [
-            (host, port)
-            for host, ports in self.ports_per_host.items()
-            for port in ports
-            if port not in self._exposed
-        ]
+        wanted = []
+        for host, ports in self.ports_per_host.items():
+            left = [port for port in ports if port not in self._exposed]
+            wanted += [(host, left[at : at + PORTS]) for at in range(0, len(left), PORTS)]
         await each(wanted, lambda one: self._expose(*one))
 
     async def drop(self, workers: Sequence[KeptWorker]) -> list[int]:
@@ -101,8 +103,9 @@ class DaskWorkerLauncher(WorkerLauncher):
             for port in worker.ports:
                 self.ports_per_host[worker.host].remove(port)
                 for exposure in self._exposed.pop(port, ()):
-                    await exposure.remove()
-                    self.exposures.remove(exposure)
+                    if exposure in self.exposures:
+                        self.exposures.remove(exposure)
+                        await exposure.remove()
             self.claims.release(worker.ports)
             freed += worker.ports
         return freed
@@ -118,15 +121,14 @@ class DaskWorkerLauncher(WorkerLauncher):
         master = [] if self.master_runtime is None else [self.master_runtime]
         return list(dict.fromkeys((*self.runtime_group.runtimes, *master)))
 
-    async def _expose(self, host: str, port: int) -> None:
-        group = self.runtime_group
-        source = group.get_runtime(host)
-        made = self._exposed[port] = [await expose_from(group.session, source, port, None)]
-        self.exposures.append(made[0])
+    async def _expose(self, host: str, ports: list[int]) -> None:
+        """Make the ports of a worker reachable."""
+        source = self.runtime_group.get_runtime(host)
         others = [member for member in self._members if member is not source]
-        if others:
-            made.append(await expose_between(group.session, source, others, port, None))
-            self.exposures.append(made[-1])
+        name = self._titles.get(ports[0], "")
+        made = await expose_worker(self.runtime_group.session, source, others, ports, name)
+        self.exposures += made
+        self._exposed.update(dict.fromkeys(ports, made))
 
     def _command(self, worker: KeptWorker, master_port: int) -> str:
         port, nanny_port = worker.ports

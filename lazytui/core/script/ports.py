@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lazytui.core.exposure_model import Direction, ExposureSpec, ExposureState, Service
@@ -37,9 +38,13 @@ class ScriptExposure:
     @property
     def key(self) -> str:
         """How the processes of a runtime name it."""
-        (service,) = self._spec.services
+        services = self._spec.services
         source = self._spec.source or "localhost"
-        return f"port::{self._spec.id}::{source}:{service.service}->{service.port}"
+        there, here = (
+            ",".join(str(number) for number in numbers)
+            for numbers in zip(*((each.service, each.port) for each in services), strict=True)
+        )
+        return f"port::{self._spec.id}::{source}:{there}->{here}"
 
     @property
     def number(self) -> int:
@@ -129,6 +134,40 @@ async def expose_between(
     return await _expose(session, Direction.TO_GROUP, source, runtime_port, runtimes, ports)
 
 
+async def expose_worker(
+    session: Session,
+    source: ScriptRuntime,
+    others: Sequence[ScriptRuntime],
+    ports: Sequence[int],
+    name: str,
+) -> list[ScriptExposure]:
+    """Make ports of a runtime reachable by the same numbers on the manager and on other runtimes.
+
+    Args:
+        session: what the script holds.
+        source: where the services are.
+        others: the other runtimes; there may be none.
+        ports: of the services.
+        name: what people see of it.
+
+    Raises:
+        PortInUseError: a port is taken somewhere; nothing is left.
+        InvalidRuntimeError, ExposureError: a host cannot be used, or does not allow it.
+    """
+    services = tuple(Service(port, port) for port in ports)
+    here = ExposureSpec(Direction.FROM_RUNTIME, services, source=source.host, auto=False, name=name)
+    made = [await _add(session, here, [source], None)]
+    if others:
+        hosts = tuple(other.host for other in others)
+        there = replace(here, direction=Direction.TO_GROUP, targets=hosts)
+        try:
+            made.append(await _add(session, there, [*others, source], None))
+        except BaseException:
+            await made[0].remove()
+            raise
+    return made
+
+
 async def _expose(
     session: Session,
     direction: Direction,
@@ -145,7 +184,6 @@ async def _expose(
     if not choices:
         raise NoPortsLeftError(f"no ports were given to make port {port} reachable on")
     members = [*targets, *([source] if source is not None else [])]
-    await each(members, lambda member: member.connected())
     spec = ExposureSpec(
         direction,
         (Service(port, choices[0]),),
@@ -153,8 +191,17 @@ async def _expose(
         targets=tuple(target.host for target in targets),
         auto=False,  # it is the script's, and ends with it
     )
-    choose = choices if isinstance(ports, list) else None
-    exposure = await session.engine.exposures.add(spec, choose)
+    return await _add(session, spec, members, choices if isinstance(ports, list) else None)
+
+
+async def _add(
+    session: Session,
+    spec: ExposureSpec,
+    members: Sequence[ScriptRuntime],
+    choices: list[int] | None,
+) -> ScriptExposure:
+    await each(members, lambda member: member.connected())
+    exposure = await session.engine.exposures.add(spec, choices)
     made = ScriptExposure(session, exposure, [member.host for member in members])
     for member in members:
         member.exposures.append(made)
