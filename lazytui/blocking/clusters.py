@@ -176,6 +176,10 @@ class HyperoptCluster(MasterWorkerCluster[hyperopt.HyperoptCluster]):
             group, master_launcher, worker_launcher, dbpath, dbname, poll
         )
 
+    def scale(self, worker_count: int) -> None:
+        """Add workers, or end the youngest."""
+        call(lambda _: self._core.scale(worker_count))
+
     @property
     def mongo_url(self) -> str:
         """The database, as MongoDB's own clients want it; here and on every host."""

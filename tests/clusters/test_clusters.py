@@ -123,6 +123,13 @@ async def test_hyperopt_workers_reach_the_database_by_its_port_and_end_with_the_
     assert [task.execution.host for task in tasks if task.execution] == HOSTS
     assert [await runtime.has_free_port(port) for runtime in group.runtimes] == [False] * 3
     assert await group.runtimes[0].echo("$MONGO_CONNECTION_URL") == cluster.mongo_url
+    await cluster.scale(4)
+    assert len(cluster.worker_launcher.tasks) == 4
+    await cluster.scale(2)
+    assert [task.name for task in cluster.worker_launcher.tasks] == [
+        "hyperopt-worker-1",
+        "hyperopt-worker-2",
+    ]
 
     await cluster.cleanup()
 
