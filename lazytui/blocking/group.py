@@ -118,11 +118,12 @@ class RuntimeGroup(Held):
         then to the first.
 
         Raises:
-            ValueError: the host is no member.
+            ValueError: the host is no member, or there is none.
+            InvalidRuntimeError: no member can be used.
         """
 
         async def choose(session: Session) -> str:
-            return self._here(session).get_runtime(host).host
+            return (await self._here(session).choose(host)).host
 
         return self._runtime(call(choose))
 
@@ -269,6 +270,7 @@ class RuntimeGroup(Held):
         Raises:
             ValueError: the host is no member; both a host and broadcast are given; the group is
                 empty; the task has no step.
+            InvalidRuntimeError: a host cannot be used; nothing was started.
             TaskExecutionError: a step failed, and ``execute_async`` is false.
         """
         started = self._ask(

@@ -395,6 +395,8 @@ def test_a_process_can_be_waited_for_and_ended(hosts: SSHFarm) -> None:
 
     process.join(timeout=0.05)
     alive = process.is_alive()
+    while not Path(task.execution_log_file_path or "").read_text():
+        process.join(timeout=0.05)
     runtime.stop_process(key)
 
     assert Runtime.is_runtime_task_process(key)

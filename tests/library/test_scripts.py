@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,48 @@ def test_what_was_asked_to_outlive_the_script_does_and_is_taken_to_its_end(hosts
 
     assert (code, err) == (0, "")
     assert asyncio.run(adopt()) == [(RunState.SUCCEEDED, out)]
+
+
+def test_a_clean_up_leaves_alone_what_others_run_on_the_host(hosts: SSHFarm) -> None:
+    line = [sys.executable, "-m", "lazytui", "run", "-w", "host-1", "--detach", "--"]
+    detached = subprocess.run(
+        [*line, f"{WAIT}; echo over"], env=environment(hosts), capture_output=True, check=False
+    )
+    code, _out, err = run_script(
+        hosts,
+        "with Runtime('host-1') as runtime:\n"
+        "    runtime.execute_task(RuntimeTask().run_command('sleep 600'))\n"
+        "with RuntimeManager() as manager:\n"
+        "    manager.create_group().execute_task(RuntimeTask().run_command('sleep 600'))\n",
+    )
+    (hosts.hosts["host-1"].home / "go").touch()
+
+    async def adopt() -> list[tuple[RunState, str]]:
+        async with engine_on(hosts) as engine:
+            runs = await engine.adopt()
+            for run in runs:
+                await run.done.wait()
+            return [(run.record.state, Path(run.record.spool).read_text()) for run in runs]
+
+    assert (detached.returncode, code, err) == (0, 0, "")
+    assert asyncio.run(adopt()) == [(RunState.SUCCEEDED, "over\n")]
+
+
+def test_the_end_of_a_script_takes_its_exposed_ports_away(hosts: SSHFarm) -> None:
+    code, out, err = run_script(
+        hosts,
+        "import socket\n"
+        "server = socket.create_server(('127.0.0.1', 0))\n"
+        "port = server.getsockname()[1]\n"
+        "key = Runtime('host-1').expose_port_to_runtime(port, list(range(port + 1, port + 50)))\n"
+        "exposed = int(key.rpartition('->')[2])\n"
+        "socket.create_connection(('127.0.0.1', exposed)).close()\n"
+        "print(exposed)\n",
+    )
+
+    assert (code, err) == (0, "")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(out)), timeout=20)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Self
 
 from lazytui.core.placement import least_busy
 from lazytui.core.script import asking
+from lazytui.core.script.mapping import map_on
 from lazytui.core.script.ports import expose_between, expose_to
 from lazytui.core.script.runtime import ScriptRuntime
 from lazytui.core.script.task import ScriptTask
 from lazytui.core.script.together import each
 from lazytui.core.script.tracking import Executions, finish, start
-from lazytui.errors import NoPortsLeftError
+from lazytui.errors import NoPortsLeftError, UsageError
 
 if TYPE_CHECKING:
     import os
@@ -119,13 +121,30 @@ class ScriptGroup:
         then to the first.
 
         Raises:
-            ValueError: the host is no member.
-            UsageError: no member can be used now.
+            ValueError: the host is no member, or there is none.
+            UsageError: no member can be used now; :meth:`choose` tries them again.
         """
         if host is not None:
             return self._member(host)
+        if not self._members:
+            raise ValueError("the group has no hosts")
         known = map(self.session.engine.runtime, self._members)
         return self._member(least_busy(known).host)
+
+    async def choose(self, host: str | None = None) -> ScriptRuntime:
+        """Give a member as :meth:`get_runtime` does; if none can be used, all are tried again.
+
+        Raises:
+            ValueError: the host is no member, or there is none.
+            InvalidRuntimeError: no member can be used; the first says why, the others are notes.
+        """
+        try:
+            return self.get_runtime(host)
+        except UsageError:
+            tries = (member.is_valid_runtime() for member in self.runtimes)
+            if not any(await asyncio.gather(*tries)):
+                await each(self.runtimes, ScriptRuntime.connected)
+        return self.get_runtime()
 
     def get_runtimes(
         self,
@@ -313,7 +332,7 @@ class ScriptGroup:
             raise ValueError("a task runs on one host or on all: give host or broadcast, not both")
         if not self._members:
             raise ValueError("the group has no hosts")
-        members = self.runtimes if broadcast else [self.get_runtime(host)]
+        members = self.runtimes if broadcast else [await self.choose(host)]
         tasks = [task, *(task.copy() for _ in members[1:])]
         pairs = list(zip(members, tasks, strict=True))
         begun = await start(self.session, pairs, omit_on_join=omit_on_join, tell=tell)
@@ -344,20 +363,7 @@ class ScriptGroup:
             raise ValueError("the group has no hosts")
         if self.mapper is not None:
             return await self.mapper(function, given)
-
-        def work(share: list[Any]) -> list[Any]:
-            return [function(item) for item in share]
-
-        count = min(len(given), self.runtime_count)
-        shares = [given[index::count] for index in range(count)]
-        tasks = [ScriptTask().run_function(work, share=share) for share in shares]
-        pairs = list(zip(self.runtimes, tasks, strict=False))
-        begun = [run for pair in pairs for run in await start(self.session, [pair])]
-        await finish(begun)
-        found: list[Any] = [None] * len(given)
-        for index, task in enumerate(tasks):
-            (found[index::count],) = await task.function_returns()
-        return found
+        return await map_on(self.session, self.runtimes, function, given)
 
     async def send_file(
         self,
