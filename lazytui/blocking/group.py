@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from lazytui.blocking.calls import call, is_over
 from lazytui.blocking.held import Held
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lazytui.core.script.session import Session
 
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 
 class RuntimeGroup(Held):
@@ -243,6 +244,37 @@ class RuntimeGroup(Held):
 
     # -- tasks
 
+    @overload
+    def execute_task(
+        self,
+        task: RuntimeTask,
+        host: str | None = None,
+        broadcast: Literal[False] = False,
+        execute_async: bool = True,
+        debug: bool = False,
+        omit_on_join: bool = False,
+    ) -> RuntimeTask: ...
+    @overload
+    def execute_task(
+        self,
+        task: RuntimeTask,
+        host: None = None,
+        *,
+        broadcast: Literal[True],
+        execute_async: bool = True,
+        debug: bool = False,
+        omit_on_join: bool = False,
+    ) -> list[RuntimeTask]: ...
+    @overload
+    def execute_task(
+        self,
+        task: RuntimeTask,
+        host: str | None = None,
+        broadcast: bool = False,
+        execute_async: bool = True,
+        debug: bool = False,
+        omit_on_join: bool = False,
+    ) -> RuntimeTask | list[RuntimeTask]: ...
     def execute_task(
         self,
         task: RuntimeTask,
@@ -286,7 +318,7 @@ class RuntimeGroup(Held):
         tasks = [RuntimeTask._of(each) for each in started]
         return tasks if broadcast else tasks[0]
 
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    def map(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
         """Call a function with each item, on the Dask cluster of the group if one runs.
 
         Returns:
@@ -319,8 +351,7 @@ class RuntimeGroup(Held):
             TaskExecutionError: it could not be sent, and ``execute_async`` is false.
         """
         task = RuntimeTask().send_file(local_path, remote_path)
-        sent = self.execute_task(task, broadcast=True, execute_async=bool(execute_async))
-        return sent if isinstance(sent, list) else [sent]
+        return self.execute_task(task, broadcast=True, execute_async=bool(execute_async))
 
     @property
     def function_returns(self) -> Generator[Any, None, None]:

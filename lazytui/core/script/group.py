@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from lazytui.core.placement import least_busy
 from lazytui.core.script import asking
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from lazytui.core.script.telling import Tell
 
     Mapper = Callable[[Callable[[Any], Any], list[Any]], Awaitable[list[Any]]]
+
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 class ScriptGroup:
@@ -342,7 +346,7 @@ class ScriptGroup:
             await finish(begun)
         return tasks
 
-    async def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    async def map(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
         """Call a function with each item, on the Dask cluster of the group if one runs.
 
         Without one, each member gets an equal share, as one step with that function.
