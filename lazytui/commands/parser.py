@@ -163,7 +163,8 @@ def _add_tasks(commands: Commands) -> None:
     tasks.add_argument("--json", action="store_true", help="a list of objects, newest first")
     tasks.add_argument("-n", dest="limit", type=int, default=50, help="how many runs (50)")
     logs = commands.add_parser("logs", help="the output of a run")
-    logs.add_argument("id", metavar="ID", help="a task (41), 41@HOST, or the begin of a run id")
+    ids = "a task (41), 41@HOST, the begin of a run id, or a task's name (the newest)"
+    logs.add_argument("id", metavar="ID", help=ids)
     logs.add_argument("-f", dest="follow", action="store_true", help="follow until it ends")
     stop = commands.add_parser("stop", help="send a signal to a run")
     stop.add_argument("id", metavar="ID", help="a task (41), 41@HOST, or the begin of a run id")

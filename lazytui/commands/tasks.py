@@ -87,7 +87,7 @@ def _table(call: Call, records: list[RunRecord]) -> None:
 async def logs(call: Call) -> int:
     """Print the output of a run, or of all runs of a task."""
     async with call.engine() as engine:
-        records = await find(engine, call.arguments.id)
+        records = await _find_or_named(engine, call.arguments.id)
         adopted = await engine.adopt()
         many = len(records) > 1
         printers = [SpoolPrinter(call, record, prefixed=many) for record in records]
@@ -177,6 +177,17 @@ async def find(engine: Engine, text: str) -> list[RunRecord]:
     if len(records) > 1 and not by_task:
         raise UsageError(f"{text} fits {len(records)} runs: give more of its id")
     return records
+
+
+async def _find_or_named(engine: Engine, text: str) -> list[RunRecord]:
+    """Give the runs that an id means, or those of the newest task of that name.
+
+    Only to be looked at: what is stopped or run again is meant by its number.
+    """
+    named = await engine.journal.find_named(text)
+    if named and not await engine.journal.find(text):
+        return named
+    return await find(engine, text)
 
 
 async def _catch_up(engine: Engine, runs: list[LiveRun]) -> None:

@@ -35,6 +35,7 @@ from lazytui.core.journal_file import (
     open_for_writing,
     same_file,
 )
+from lazytui.core.journal_names import find_named
 from lazytui.core.owner import owner_alive, owner_me, user_name
 from lazytui.errors import JournalError
 
@@ -242,6 +243,10 @@ class Journal:
     async def find(self, text: str) -> list[RunRecord]:
         """List the runs a person means; see :meth:`JournalDB.find`."""
         return await self._read(lambda db: db.find(text))
+
+    async def find_named(self, text: str) -> list[RunRecord]:
+        """List the runs of the newest task of a name, or of one host of it: ``train@gpu01``."""
+        return await self._read(lambda db: find_named(db, text))
 
     async def task(self, task_id: int) -> TaskRecord | None:
         """Give one task; None when there is none with this number."""

@@ -118,6 +118,22 @@ def test_logs_are_byte_exact_in_a_pipe(farm: SSHFarm) -> None:
         assert lazytui(farm, *words).stdout == bytes(range(256))
 
 
+def test_logs_are_found_by_the_name_of_the_newest_task_that_has_it(farm: SSHFarm) -> None:
+    hosts = [farm.add("gpu01"), farm.add("gpu02")]
+    for word in ("old", "new"):
+        for host in hosts:
+            (host.home / "word").write_text(f"{word} on {host.name}\n")
+        lazytui(farm, "run", "-w", "gpu01,gpu02", "--", "cat word")
+
+    both = lazytui(farm, "logs", "cat word").stdout.decode().splitlines()
+    one = lazytui(farm, "logs", "-f", "cat word@gpu02").stdout.decode()
+
+    assert [line.partition("new on ")[2] for line in sorted(both)] == ["gpu01", "gpu02"]
+    assert one == "new on gpu02\n"
+    for none in ("none", "cat word@gpu09"):
+        assert b"no task or run " + none.encode() in lazytui(farm, "logs", none).stderr
+
+
 def test_logs_of_a_run_that_goes_on_show_what_there_is_or_follow_it(farm: SSHFarm) -> None:
     host = farm.add("gpu01")
     with lazytui_started(
