@@ -47,6 +47,10 @@ class Deed(StrEnum):
     CLUSTER_STOPPED = "cluster stopped"
     FORGOTTEN = "forgotten"
     SHELL_OPENED = "shell opened"
+    FILE_EDITED = "file edited"
+    FILE_RENAMED = "file renamed"
+    FILE_DELETED = "file deleted"
+    FOLDER_MADE = "folder made"
 
 
 @dataclass(frozen=True, slots=True)

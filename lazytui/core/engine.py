@@ -20,7 +20,7 @@ from lazytui.core.engine_questions import QuestionQueue
 from lazytui.core.engine_tasks import TaskDoing
 from lazytui.core.events import EventBus, Notice
 from lazytui.core.exposures import Exposures
-from lazytui.core.files import Files
+from lazytui.core.file_deeds import NotedFiles
 from lazytui.core.foreign import ForeignWork
 from lazytui.core.groups import Groups
 from lazytui.core.journal import Journal, owner_alive, owner_me
@@ -97,7 +97,7 @@ class Engine(TaskDoing, QuestionQueue):
         self.manager = RuntimeManager(
             config, self._connector, settings, self.events, self._group, self.start_runs
         )
-        self.files = Files(self.connected)
+        self.files: NotedFiles
         self.kept_groups: Groups
         self.exposures: Exposures
         self.clusters: Clusters  # of whoever puts the program together: a floor above this one
@@ -137,6 +137,7 @@ class Engine(TaskDoing, QuestionQueue):
             )
             await self.runs.load()
             self._deeds = Deeds(self.journal, self.events, self.origin)
+            self.files = NotedFiles(self.connected, self._deeds)
             self.kept_groups = Groups(self.journal, self.manager, self.events, self._deeds)
             await self.kept_groups.load()
             self.exposures = await stack.enter_async_context(

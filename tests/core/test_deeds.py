@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from lazytui.core import runs as runs_module
 from lazytui.core.audit import Deed
 from lazytui.core.events import RunChanged
 from lazytui.core.model import RunState
 from lazytui.core.stops import StopReport
 from lazytui.core.task import CommandSpec
+from lazytui.errors import TransferError
 from lazytui.ssh.credentials import Question
 from tests.engines import ended, engine_on, grown, start
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.sshd import SSHFarm
 
 
@@ -140,3 +141,33 @@ async def test_after_a_restart_a_big_task_is_known_with_all_its_runs(
         known = [(record.task_id, record.host) for record in reversed(engine.runs.records())]
 
     assert known == [(1, "a"), (1, "b"), (2, "a"), (2, "b")]
+
+
+async def test_what_is_done_to_files_is_noted_and_what_failed_is_not(
+    farm: SSHFarm, tmp_path: Path
+) -> None:
+    host = farm.add("gpu01")
+    (host.home / "notes").write_text("old")
+    (tmp_path / "mine").write_text("old")
+
+    async with engine_on(farm) as engine:
+        files = engine.files
+        await files.look("gpu01", "data", make=True)
+        await files.look("gpu01", "data")
+        await files.read("gpu01", "notes", 0, 10)
+        await files.replace("gpu01", "notes", b"new", None)
+        await files.rename("gpu01", "notes", "data/notes")
+        with pytest.raises(TransferError):
+            await files.rename("gpu01", "notes", "gone")
+        await files.remove("gpu01", ["data", "nothing"])
+        await files.replace(None, str(tmp_path / "mine"), b"new", None)
+        lines = await engine.audit(10)
+
+    assert [(line.what, line.subject, line.where, line.result) for line in lines] == [
+        (Deed.FILE_EDITED, str(tmp_path / "mine"), "", "here"),
+        (Deed.FILE_DELETED, "data and 1 more", "gpu01", "2 entries gone"),
+        (Deed.FILE_RENAMED, "notes → data/notes", "gpu01", ""),
+        (Deed.FILE_EDITED, "notes", "gpu01", ""),
+        (Deed.FOLDER_MADE, str(host.home / "data"), "gpu01", ""),
+    ]
+    assert (tmp_path / "mine").read_text() == "new"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lazytui.core.audit import AuditRecord
     from lazytui.tui.context import Clock
 
+_GRAVE = (Deed.RUN_STOPPED, Deed.KEY_ACCEPTED, Deed.FORGOTTEN, Deed.FILE_DELETED)
 _TROUBLE = (" failed", " lost", "not sent")
 
 
@@ -110,7 +111,7 @@ def result_piece(record: AuditRecord) -> Piece:
 def _role(what: str) -> str:
     if what == Deed.RUN_STARTED:
         return "moves"
-    return "attention" if what in (Deed.RUN_STOPPED, Deed.KEY_ACCEPTED, Deed.FORGOTTEN) else "plain"
+    return "attention" if what in _GRAVE else "plain"
 
 
 def _longest(texts: Iterable[str]) -> int:
