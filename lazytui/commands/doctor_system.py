@@ -108,12 +108,30 @@ def login(_call: Call) -> Iterator[Finding]:
     """Whether the system ends what a user leaves running at log-out."""
     if not Path("/run/systemd/system").exists():
         return
-    lingers = Path(f"/var/lib/systemd/linger/{user_name()}").exists()
-    kills = logout.kills(logout.texts(), user_name())
-    if kills and not lingers:
-        text = "logind ends what you leave running at log-out (KillUserProcesses=yes)"
-        advice = "loginctl enable-linger; without it the engine ends with the last log-out"
-        yield Finding("log-out", Health.ATTENTION, text, advice)
-    else:
-        why = "you may linger" if lingers else "logind leaves processes running"
-        yield Finding("log-out", Health.FINE, f"the engine outlives it: {why}")
+    user = user_name()
+    lingers = Path(f"/var/lib/systemd/linger/{user}").exists()
+    yield log_out(user, kills=logout.kills(logout.texts(), user), lingers=lingers)
+
+
+def log_out(user: str, *, kills: bool, lingers: bool) -> Finding:
+    """Say what becomes of the engine at log-out.
+
+    Lingering keeps the user's own systemd alive, not the scope of a session: with
+    ``KillUserProcesses=yes`` what was started in that scope ends with it all the same
+    (logind.conf(5)), unless it was started under the user's systemd.
+
+    Args:
+        user: whose engine it is.
+        kills: logind ends the processes of this user's sessions.
+        lingers: the user's systemd outlives the sessions.
+    """
+    if not kills:
+        return Finding("log-out", Health.FINE, "the engine outlives it: logind leaves it running")
+    text = "logind ends what a session leaves running (KillUserProcesses=yes)"
+    text += ", also if you linger" if lingers else ""
+    first = "" if lingers else "loginctl enable-linger, then "
+    advice = (
+        f"{first}start the engine with: systemd-run --user --scope lazytui; "
+        f"or KillExcludeUsers={user} in logind.conf"
+    )
+    return Finding("log-out", Health.ATTENTION, text, advice)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from lazytui.commands.doctor_checks import Health
+from lazytui.commands.doctor_system import log_out
 from lazytui.rendezvous import meeting_point
 from tests.engines import environment, lazytui, paths_of
 
@@ -37,6 +39,19 @@ def test_where_all_is_well_it_says_so(farm: SSHFarm) -> None:
     assert found["engine"][0]["text"] == "none runs; lazytui starts one"
     assert found["ssh config"][0]["text"].startswith("1 host in ~/.ssh/config")
     assert "broken" not in {finding["state"] for each in found.values() for finding in each}
+
+
+def test_lingering_alone_does_not_save_what_a_session_leaves_running() -> None:
+    calm = log_out("ann", kills=False, lingers=False)
+    killed = log_out("ann", kills=True, lingers=False)
+    lingering = log_out("ann", kills=True, lingers=True)
+
+    assert calm.health is Health.FINE
+    assert (killed.health, lingering.health) == (Health.ATTENTION, Health.ATTENTION)
+    assert "also if you linger" in lingering.text
+    assert lingering.advice.startswith("start the engine with: systemd-run --user --scope lazytui")
+    assert killed.advice == f"loginctl enable-linger, then {lingering.advice}"
+    assert "KillExcludeUsers=ann" in killed.advice
 
 
 def test_the_engine_that_runs_is_told_with_its_age(farm: SSHFarm) -> None:
