@@ -46,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _carry_out(arguments: argparse.Namespace) -> int:
     from lazytui.commands.table import command_named
 
+    if arguments.readonly and arguments.command not in (None, "attach", "demo"):
+        from lazytui.errors import UsageError
+
+        raise UsageError(f"--readonly is for the screen: {arguments.command} would not heed it")
     function = command_named(arguments.command)
     if function is not None:
         from lazytui.commands.by_itself import carry_out

@@ -71,6 +71,7 @@ def add_look(parser: argparse.ArgumentParser) -> None:
     look.add_argument("--theme", choices=("dark", "light", "ansi"), help="dark; ansi: 16 colours")
     look.add_argument("--ascii", action="store_true", help="symbols in ASCII")
     look.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    look.add_argument("--readonly", action="store_true", help="look on only, change nothing")
 
 
 def _add_hosts(commands: Commands) -> None:

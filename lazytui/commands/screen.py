@@ -36,6 +36,7 @@ async def _screen(arguments: argparse.Namespace) -> int:
             theme=arguments.theme,
             ascii_only=arguments.ascii,
             no_mouse=arguments.no_mouse,
+            read_only=arguments.readonly,
         )
         # Hundreds of connections that begin at once would keep the rows waiting.
         await run_app(engine, look, on_shown=engine.watch)
@@ -68,4 +69,5 @@ def look_words(arguments: argparse.Namespace) -> list[str]:
     words = ["--theme", arguments.theme] if arguments.theme else []
     # Python may have changed LC_CTYPE at its start, and the child would believe that.
     words += ["--ascii"] if arguments.ascii or not speaks_utf8() else []
+    words += ["--readonly"] if arguments.readonly else []
     return words + (["--no-mouse"] if arguments.no_mouse else [])

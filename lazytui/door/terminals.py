@@ -121,6 +121,7 @@ async def _show(
         theme=words.theme,
         ascii_only=words.ascii,
         no_mouse=words.no_mouse,
+        read_only=words.readonly,
         environ=channel.environ,
     )
     app = TerminalApp(engine, channel, look, residence, on_shown)

@@ -46,12 +46,14 @@ def wanted(words: Sequence[str]) -> Wanted | None:
             ssh_config = rest.pop(0)
         elif word == "--theme" and rest and rest[0] in THEMES:
             look += [word, rest.pop(0)]
-        elif word in ("--ascii", "--no-mouse"):
+        elif word in ("--ascii", "--no-mouse", "--readonly"):
             look.append(word)
         elif word in ("attach", "stop-engine"):
             command = word
         else:
             return None
+    if command == "stop-engine" and "--readonly" in look:
+        return None
     return Wanted(command, ssh_config, look)
 
 

@@ -18,10 +18,12 @@ from lazytui.errors import LazytuiError
 from lazytui.text import sanitize
 from lazytui.tui.context import Clock, Context
 from lazytui.tui.glyphs import Ascii
-from lazytui.tui.keymap import bindings
+from lazytui.tui.keymap import CHANGES, bindings
 from lazytui.tui.keys import Keys
 from lazytui.tui.look import Look
 from lazytui.tui.messages import EngineChanged, changes_in
+from lazytui.tui.read_only import TEXT as READ_ONLY
+from lazytui.tui.read_only import looking_on
 from lazytui.tui.screens.base import RECORDS_SHOWN, EngineScreen
 from lazytui.tui.screens.hosts import HostsScreen
 from lazytui.tui.styles import sheet_paths
@@ -33,6 +35,8 @@ from lazytui.tui.widgets.entry_list import Entry
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from textual.actions import ActionParseResult
+    from textual.dom import DOMNode
     from textual.driver import Driver
     from textual.events import Event as TerminalEvent
     from textual.filter import LineFilter
@@ -140,14 +144,15 @@ class LazytuiApp(App[None], inherit_bindings=False):
             self._look_filters += paint_for(self, environ)
         elif self.no_color:
             self._look_filters.append(NoColor())
-        self.engine = engine
+        self.engine = looking_on(engine) if look.read_only else engine
         self.residence = residence
         self._told_of_standstill = False
         self.context = Context(
-            engine,
+            self.engine,
             clock or Clock(),
             hidden_columns=look.hidden_columns,
             residence=residence,
+            read_only=look.read_only,
         )
         self.keys = Keys(look.keys)
         self.set_keymap(self.keys.for_textual)
@@ -290,6 +295,19 @@ class LazytuiApp(App[None], inherit_bindings=False):
                 return
         await super().on_event(event)
 
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key is bound to; on a terminal that looks on only, nothing that changes."""
+        scopes = getattr(default_namespace, "SCOPES", ())
+        if self.context.read_only and any((scope, action) in CHANGES for scope in scopes):
+            self.notify(READ_ONLY, severity="warning", markup=False)
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
+
     def _press_saved(self, key: str) -> bool:
         """Run the saved command that a key stands for; False when there is none."""
         screen = self.screen
@@ -411,7 +429,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
                 Entry(f"Theme: {name}", do=partial(setattr, self, "theme", theme.name))
                 for name, theme in THEMES.items()
             ]
-            if self.residence is not None:
+            if self.residence is not None and not self.context.read_only:
                 entries.append(Entry("Stop the engine", do=self._ask_to_stop_engine))
             entries += self._saved_entries(self.screen)
             filters = {name: partial(self._filter, name) for name in ROOTS}

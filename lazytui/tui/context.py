@@ -399,6 +399,8 @@ class Context:
     hidden_columns: frozenset[str] = frozenset()
     residence: Residence | None = None
     """None: the engine lives in this process, and ends with it."""
+    read_only: bool = False
+    """The engine refuses what changes something; its keys are not shown."""
 
     @property
     def others(self) -> int:

@@ -506,6 +506,24 @@ KEYMAP: tuple[Key, ...] = (
     Key("interrupt", ("ctrl+c",), "hint", "Copy the selected text, or say how to quit", "global"),
 )
 
+# Scope and action of what changes something: not done on a terminal that looks on only.
+CHANGES = frozenset(
+    (scope, name.replace("-", "_"))
+    for scope, names in {
+        "hosts": "run shell group-new",
+        "files": "copy-across copy-all cancel edit rename delete mkdir",
+        "transfers": "go-on stop",
+        "ports": "add stop restart edit auto delete",
+        "groups": "group-run group-new group-edit group-remove",
+        "host": "run shell",
+        "tasks": "rerun stop kill delete",
+        "output": "stop rerun",
+        "outcomes": "stop kill rerun",
+        "editor": "run",
+    }.items()
+    for name in names.split()
+)
+
 
 def keys_of(*scopes: str) -> list[Key]:
     """Give the keys of the scopes: scope by scope, in the order of the map."""

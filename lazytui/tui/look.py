@@ -24,6 +24,7 @@ class Look:
         mouse: the mouse is listened to; without it the terminal's own selection works.
         keys: keys by the id of what they do; the others have their defaults.
         hidden_columns: names of the columns of Hosts that are not shown.
+        read_only: nothing can be changed from this terminal.
     """
 
     theme: str = "dark"
@@ -31,6 +32,7 @@ class Look:
     mouse: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hidden_columns: frozenset[str] = frozenset()
+    read_only: bool = False
 
 
 def choose(
@@ -39,6 +41,7 @@ def choose(
     theme: str | None = None,
     ascii_only: bool = False,
     no_mouse: bool = False,
+    read_only: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> Look:
     """Decide on the look: the command line before the settings before what the terminal is.
@@ -48,6 +51,7 @@ def choose(
         theme: from the command line; None when it is not given there.
         ascii_only: asked for on the command line.
         no_mouse: the same.
+        read_only: the same.
         environ: of the terminal; by default that of the process.
     """
     # What Python did to the locale of this process says nothing of another one's.
@@ -63,4 +67,5 @@ def choose(
         mouse=screen.mouse and not no_mouse,
         keys=settings.keys,
         hidden_columns=frozenset(screen.hidden_columns.split()) - {"none"},
+        read_only=read_only,
     )

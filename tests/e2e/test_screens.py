@@ -336,6 +336,38 @@ def test_without_a_mouse_none_is_asked_for(
         assert (b"\x1b[?1000h" in seen.read_bytes()) is asked
 
 
+def test_a_terminal_that_looks_on_only_runs_nothing(
+    farm: SSHFarm, tmux_factory: TerminalFactory
+) -> None:
+    host = farm.add("n1")
+    terminal = tmux_factory((100, 24), farm.env())
+    terminal.start(f"exec {sys.executable} -m lazytui --readonly")
+    terminal.wait_for(re.compile(r"n1 +● up"))
+    terminal.wait_for("read-only")
+    terminal.type("r")
+    terminal.wait_for("read-only: started with --readonly")
+    terminal.type("4")
+    terminal.wait_for("Files")
+    terminal.type("\tnnew\r")
+    terminal.wait_for("free here")
+    terminal.send("C-q")
+    assert terminal.wait_exit() == 0
+    assert [path.name for path in host.home.iterdir() if not path.name.startswith(".")] == []
+
+
+def test_readonly_is_refused_where_it_would_not_be_heeded(farm: SSHFarm) -> None:
+    farm.add_refused("n1")
+    for words in (["run", "-w", "n1", "--", "true"], ["stop-engine"], ["tasks"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "lazytui", "--readonly", *words],
+            env=farm.env(),
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert f"--readonly is for the screen: {words[0]}".encode() in done.stderr
+
+
 @pytest.mark.parametrize("gone", ["0</dev/null", "1>/dev/null", "--in-process 2>/dev/null"])
 def test_without_a_terminal_the_screen_is_refused(
     gone: str, farm: SSHFarm, tmux_factory: TerminalFactory

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.screen import Screen
 
-from lazytui.tui.keymap import SCOPE_TITLES, shown_key
+from lazytui.tui.keymap import CHANGES, SCOPE_TITLES, shown_key
 from lazytui.tui.questions import distinct
 from lazytui.tui.widgets.bars import Header, KeyBar
 from lazytui.tui.widgets.entry_list import Entry
@@ -46,7 +46,7 @@ class EngineScreen(Screen[None]):
         self.clock = context.clock
         self.context = context
         # Parts are held, not looked up: while the app leaves, they go before the screen does.
-        self.header = Header()
+        self.header = Header(read_only=context.read_only)
         self.key_bar = KeyBar()
 
     @property
@@ -118,6 +118,8 @@ class EngineScreen(Screen[None]):
 
     def can(self, key: Key) -> bool:
         """Say whether a key can do something now."""
+        if self.context.read_only and (key.scope, key.action) in CHANGES:
+            return False
         holder = self.app if key.scope == "global" else self
         return holder.check_action(key.action, ()) is not False
 

@@ -55,10 +55,14 @@ class Header(Widget):
     """Where the user is at the left, what counts here at the right, as far as there is room.
 
     At the far right it says how many others look at the same engine: they may act, too.
+
+    Args:
+        read_only: it says that nothing can be changed from here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, read_only: bool = False) -> None:
         super().__init__()
+        self._read_only = read_only
         self._left: Sequence[Piece] = ()
         self._left_least = 0
         self._tab = ""  # the current one; empty while a way is shown
@@ -106,10 +110,13 @@ class Header(Widget):
 
     @property
     def _presence(self) -> list[Piece]:
-        """Name the others, after a separator."""
-        if not self._others:
-            return []
-        return [Piece(" · ", "faint"), Piece(f"+{self._others} here", "people")]
+        """Name the others, and that one looks on only, each after a separator."""
+        pieces: list[Piece] = []
+        if self._read_only:
+            pieces += [Piece(" · ", "faint"), Piece("read-only", "attention")]
+        if self._others:
+            pieces += [Piece(" · ", "faint"), Piece(f"+{self._others} here", "people")]
+        return pieces
 
     def _left_at(self, cells: int) -> Sequence[Piece]:
         """Give the left end: the name goes where what counts would not fit, then the words."""
