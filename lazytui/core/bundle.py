@@ -34,7 +34,7 @@ _NURSERY = ("system", "agent", "process", "folder", "leader", "call", "nursery")
 PARTS_BEFORE: Mapping[str, tuple[str, ...]] = MappingProxyType({"functions": ("jobs",)})
 
 # The program of a transfer; it runs beside the agent, in a session of its own.
-_MOVER = ("tree", "names", "records", "give", "take", "mover")
+_MOVER = ("tree", "names", "records", "give", "take", "leftover", "mover")
 
 #: Which part must be loaded (once per agent) before an operation can be asked for.
 PART_OF_OP: Mapping[str, str | None] = MappingProxyType(

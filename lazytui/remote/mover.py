@@ -1,13 +1,14 @@
 """The program on a host that takes or gives files: one channel of its own, bytes both ways.
 
 It is started like the agent, for one transfer, and blocks as it likes. When stdin ends early the
-manager has gone, and what was written stays under temporary names for the next try.
+manager has gone, and what was written stays under temporary names for the next try, unless that
+has been meanwhile.
 """
 
 import posix
 import sys
 
-from lazytui.remote import tree
+from lazytui.remote import leftover, tree
 from lazytui.remote.give import Source, give, read_wants
 from lazytui.remote.records import Gathered, Reader, in_pieces, record
 from lazytui.remote.names import failure, make_folders, pour
@@ -42,6 +43,8 @@ class Mover:
             if self.taker is not None:
                 self.taker.flush()
             data = posix.read(0, READ)
+        if self.taker is not None:
+            leftover.tidy(self.taker)
 
     def taken(self, kind: bytes, index: int, data: bytes) -> None:
         """Take one record of the manager."""

@@ -12,6 +12,7 @@ folder that was reached without following a link, and no file grows beyond its l
 import errno
 import fcntl
 import posix
+import time
 
 from lazytui.remote.give import NO_CHECK, SMALL, digest
 from lazytui.remote.names import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 AT_FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
 TO_WRITE = posix.O_RDWR | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
 TRIES = 9
+LOOKS, LOOK_AGAIN_S = 40, 0.05  # at what another transfer has that was stopped, and may end soon
 PIECES = 512  # that are written with one call; the system takes 1024
 
 
@@ -121,27 +123,34 @@ class Taker:
         if not self.fresh:
             self.root_fd = posix.open(self.target, posix.O_RDONLY | posix.O_DIRECTORY)
             return
-        for number in range(TRIES):
+        for number in [0] * LOOKS + list(range(1, TRIES)):
             self.part = part_name(self.name, mark(self.target) + b"%d" % number)
             try:
                 posix.mkdir(self.part, 0o700, dir_fd=self.parent_fd)
                 self.left_over = False
             except FileExistsError:
                 self.left_over = True
-            self.root_fd = posix.open(self.part, AT_FOLDER, dir_fd=self.parent_fd)
-            if self.lock(self.root_fd):
+            try:
+                self.root_fd = posix.open(self.part, AT_FOLDER, dir_fd=self.parent_fd)
+            except FileNotFoundError:
+                continue  # it was put into place, or taken away, just now
+            if self.lock(self.root_fd, self.part, self.parent_fd):
                 return
             posix.close(self.root_fd)
+            time.sleep(0 if number else LOOK_AGAIN_S)
         raise TransferError("busy", "%s is being written by others" % shown(self.target))
 
-    def lock(self, fd: int) -> bool:
-        """Take something for ourselves; False when another transfer has it."""
+    def lock(self, fd: int, name: bytes, place_fd: int) -> bool:
+        """Take something for ourselves; False when another transfer has it, or had and moved it."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError:
             pass  # this file system has no locks
+        there = stat_at(name, place_fd)
+        if there is None or there.st_ino != posix.fstat(fd).st_ino:
+            return False
         self.locks.append(fd)
         return True
 
@@ -265,11 +274,26 @@ class Taker:
         left = stat_at(part, fd)
         if is_same(left, entry) and not self.checksum:
             self.parts[index] = part
-        elif is_file(left) and SMALL < left.st_size <= entry.size:
+        elif is_file(left) and SMALL < left.st_size <= entry.size and self.is_ours(part, fd):
+            left = stat_at(part, fd) or left
             self.begun[index] = part
             self.want(lines, index, left.st_size, self.digest_at(part, fd, left.st_size))
         else:
             self.want(lines, index, 0, NO_CHECK)
+
+    def is_ours(self, part: bytes, fd: int) -> bool:
+        """Whether nobody else writes what an earlier try left; one that ends is waited for."""
+        for _ in range(LOOKS):
+            try:
+                file = posix.open(part, TO_WRITE & ~posix.O_CREAT, dir_fd=fd)
+            except FileNotFoundError:
+                return False  # it was put into place just now
+            ours = self.lock(file, part, fd)
+            self.let_go(file)
+            if ours:
+                return True
+            time.sleep(LOOK_AGAIN_S)
+        return False
 
     def keep(self, entry: "Entry", name: bytes, fd: int, found: "Any") -> None:
         """Leave a file as it is, but for its mode."""
@@ -381,14 +405,16 @@ class Taker:
             raise TransferError("nonsense", "%s comes from a wrong place" % shown(entry.path))
         fd, name = self.name_of(entry)
         part = self.begun.get(index) or self.temporary(entry, name)
-        for number in range(TRIES):
+        # The first name is the one under which a try goes on: who has it may be about to end.
+        names = [part] * LOOKS
+        if not offset:
+            names += [self.temporary(entry, name) + b"%d" % number for number in range(TRIES)]
+        for part in names:
             file = posix.open(part, TO_WRITE, 0o600, dir_fd=fd)
-            if self.lock(file):
+            if self.lock(file, part, fd) and posix.fstat(file).st_size >= offset:
                 break
-            posix.close(file)
-            part, offset_ok = self.temporary(entry, name) + b"%d" % number, offset == 0
-            if not offset_ok:
-                raise TransferError("busy", "%s is being written by others" % shown(entry.path))
+            self.let_go(file)
+            time.sleep(LOOK_AGAIN_S if part is names[0] else 0)
         else:
             raise TransferError("busy", "%s is being written by others" % shown(entry.path))
         self.fd, self.index, self.written = file, index, offset
@@ -474,10 +500,14 @@ class Taker:
         """Close the file that is being written; what is there of it stays for the next try."""
         self.held = []
         if self.fd >= 0:
-            if self.fd in self.locks:
-                self.locks.remove(self.fd)
-            posix.close(self.fd)
+            self.let_go(self.fd)
         self.fd = self.index = -1
+
+    def let_go(self, file: int) -> None:
+        """Close a file that may be locked."""
+        if file in self.locks:
+            self.locks.remove(file)
+        posix.close(file)
 
     # --- the end
 

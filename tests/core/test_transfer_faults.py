@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lazytui.core.engine import Engine
+    from lazytui.core.live_run import LiveRun
+    from lazytui.core.model import RunRecord
     from tests.sshd import SSHFarm, SSHHost
 
 pytestmark = pytest.mark.sshd
@@ -124,6 +126,75 @@ async def test_a_manager_killed_in_the_middle_leaves_a_transfer_that_the_next_on
     assert target.read_bytes() == source.read_bytes()
     assert leftovers(target.parent) == []
     assert "114M" not in text(record)  # less than the whole
+
+
+async def stopped_then_again(engine: Engine, run: LiveRun) -> RunRecord:
+    """Stop a transfer, and let it go on in another run; gives that run at its end."""
+    await engine.stop_run(run.run_id, "INT")
+    await ended(run)
+    (again,) = await engine.start_again(run.record.task_id, [run.record.host])
+    return await ended(again)
+
+
+async def nothing_left(root: Path) -> None:
+    async with asyncio.timeout(20):
+        while leftovers(root):
+            await asyncio.sleep(0.02)
+
+
+async def test_a_transfer_that_was_stopped_while_its_host_stood_still_leaves_nothing(
+    farm: SSHFarm, tmp_path: Path
+) -> None:
+    host = farm.add("gpu01")
+    file = tmp_path / "big"
+    file.write_bytes(noise(BIG))
+
+    async with engine_on(farm) as engine:
+        (run,) = await engine.send(str(file), ["gpu01"])
+        await begun(engine, host.home)
+        host.pause()
+        going_on = asyncio.ensure_future(stopped_then_again(engine, run))
+        while engine.runs.records(2)[0].task_id == run.record.task_id:
+            await asyncio.sleep(0.01)
+        host.resume()
+        record = await going_on
+        await nothing_left(host.home)
+
+    assert record.state is RunState.SUCCEEDED, record.reason
+    assert (host.home / "big").read_bytes() == noise(BIG)
+
+
+@pytest.mark.parametrize("tree", [False, True], ids=["file", "folder"])
+async def test_a_program_for_files_that_slept_through_the_end_of_its_transfer_tidies_up(
+    farm: SSHFarm, tmp_path: Path, tree: bool
+) -> None:
+    host = farm.add("gpu01")
+    source = tmp_path / "big"
+    if tree:
+        source.mkdir()
+    (source / "in" if tree else source).write_bytes(noise(BIG))
+    there = host.home / "big" / "in" if tree else host.home / "big"
+
+    async with engine_on(farm) as engine:
+        (run,) = await engine.send(str(source), ["gpu01"])
+        if tree:
+            async with asyncio.timeout(60):
+                while not list(host.home.glob(".big*/.in*")):
+                    await asyncio.sleep(0.005)
+        else:
+            await begun(engine, host.home, 0)
+        _, old = programs(host)
+        old.send_signal(signal.SIGSTOP)
+        try:
+            record = await stopped_then_again(engine, run)
+            beside = leftovers(host.home)
+        finally:
+            old.send_signal(signal.SIGCONT)
+        await nothing_left(host.home)
+
+    assert record.state is RunState.SUCCEEDED, record.reason
+    assert beside, "the old one had written nothing yet"
+    assert there.read_bytes() == noise(BIG)
 
 
 async def test_transfers_that_find_no_session_wait_for_their_turn(
