@@ -106,6 +106,7 @@ def test_a_hosts_file_is_read_edited_renamed_and_deleted(
     terminal.wait_for("Rename or move")
     terminal.type(".old")
     terminal.send("Enter")
+    terminal.wait_gone("Rename or move")
     terminal.wait_for("notes.old")
     assert (host.home / "notes.old").exists()
 

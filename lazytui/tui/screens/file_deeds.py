@@ -20,7 +20,7 @@ from lazytui.tui.screens.file_view import FileViewScreen
 from lazytui.tui.widgets.file_table import SORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from lazytui.tui.widgets.file_pane import FilePane
 
@@ -39,6 +39,11 @@ class FileDeeds(EngineScreen):
     @abstractmethod
     def look_at(self, pane: FilePane, *, make: str | None = None, at: str | None = None) -> None:
         """Look into the folder of a side."""
+
+    def _do(self, pane: FilePane, work: Coroutine[object, object, None], name: str) -> None:
+        """Change files of a side; keys typed meanwhile are for what is there after it."""
+        pane.is_stale = True
+        pane.changes = self.app.run_worker(work, name=name, group="intent", exit_on_error=False)
 
     # Reading and editing
 
@@ -59,7 +64,7 @@ class FileDeeds(EngineScreen):
         copy = await asyncio.to_thread(_written, path, was.data)
 
         def edited() -> None:
-            self.intend(self._put(pane, path, copy, was.data, was.stamp), "edit")
+            self._do(pane, self._put(pane, path, copy, was.data, was.stamp), "edit")
 
         edit_file(self.app, copy, edited)
 
@@ -99,7 +104,7 @@ class FileDeeds(EngineScreen):
 
         def chosen(key: str | None) -> None:
             if key == "o":
-                self.intend(self._put(pane, path, copy, was, None), "edit")
+                self._do(pane, self._put(pane, path, copy, was, None), "edit")
             else:
                 self.app.notify(sanitize(kept), severity="warning", timeout=15, markup=False)
 
@@ -123,7 +128,7 @@ class FileDeeds(EngineScreen):
 
         def named(text: str | None) -> None:
             if text is not None and text != names[0]:
-                self.intend(self._rename(pane, names, text), "rename")
+                self._do(pane, self._rename(pane, names, text), "rename")
 
         if len(names) == 1:
             lines = ("Another name, or a path: relative ones begin in this folder.",)
@@ -164,7 +169,7 @@ class FileDeeds(EngineScreen):
             lines,
             "delete",
             len(chosen),
-            lambda: self.intend(self._remove(pane, paths), "delete"),
+            lambda: self._do(pane, self._remove(pane, paths), "delete"),
         )
 
     async def _remove(self, pane: FilePane, paths: Sequence[str]) -> None:

@@ -168,7 +168,7 @@ class FilesScreen(FileDeeds):
             self._show_folder(pane, folder, at)
 
     def _show_folder(self, pane: FilePane, folder: Folder, at: str | None) -> None:
-        pane.path = folder.path
+        pane.path, pane.is_stale = folder.path, False
         pane.table.note = (Piece("Nothing in here.", "quiet"),)
         pane.table.show(folder, at=at)
         self._show_current()

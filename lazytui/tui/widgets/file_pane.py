@@ -33,6 +33,8 @@ class FilePane(Vertical):
         self.home = ""  # the user's, once it was looked into
         self.is_here = host is None
         self.reads: Worker[None] | None = None  # the folder that was asked for last
+        self.changes: Worker[None] | None = None  # what is done to its files
+        self.is_stale = False  # what is shown is not what is there any more
         self.title = Bar(classes="title")
         self.table = FileTable(context.clock, id=f"{id}-table")
 
@@ -57,11 +59,14 @@ class FilePane(Vertical):
 
     @property
     def awaited(self) -> object | None:
-        """Give the work that reads another folder than is shown; None when none does."""
-        folder = self.table.folder
+        """Give the work after which something else is shown; None when there is none."""
+        if self.changes is not None and not self.changes.is_finished:
+            return self.changes
         if self.reads is None or self.reads.is_finished:
             return None
-        return self.reads if folder is None or folder.path != self.path else None
+        folder = self.table.folder
+        differs = folder is None or folder.path != self.path
+        return self.reads if differs or self.is_stale else None
 
     @property
     def whose(self) -> str:
