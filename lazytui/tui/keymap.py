@@ -513,6 +513,7 @@ CHANGES = frozenset(
         "hosts": "run shell group-new",
         "files": "copy-across copy-all cancel edit rename delete mkdir",
         "transfers": "go-on stop",
+        "clusters": "add start stop edit scale-up scale-down delete kill",
         "ports": "add stop restart edit auto delete",
         "groups": "group-run group-new group-edit group-remove",
         "host": "run shell",

@@ -33,6 +33,7 @@ ENGINE_CHANGES = frozenset(
     )
 )
 FILES_CHANGES = frozenset(("remove", "rename", "replace"))
+CLUSTERS_CHANGES = frozenset(("add", "change", "remove", "scale", "start", "stop"))
 EXPOSURES_CHANGES = frozenset(("add", "change", "remove", "restart", "set_auto", "start", "stop"))
 
 
@@ -74,6 +75,10 @@ class _Engine(_Looking):
     @property
     def files(self) -> _Files:
         return _Files(self._whole.files, FILES_CHANGES)  # type: ignore[attr-defined]
+
+    @property
+    def clusters(self) -> _Looking:
+        return _Looking(self._whole.clusters, CLUSTERS_CHANGES)  # type: ignore[attr-defined]
 
     @property
     def exposures(self) -> _Looking:

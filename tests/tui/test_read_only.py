@@ -6,12 +6,14 @@ import inspect
 
 import pytest
 
+from lazytui.core import cluster_model
 from lazytui.core.files import File
 from lazytui.tui import context
 from lazytui.tui.app import LazytuiApp
 from lazytui.tui.keymap import CHANGES, KEYMAP
 from lazytui.tui.look import Look
 from lazytui.tui.read_only import (
+    CLUSTERS_CHANGES,
     ENGINE_CHANGES,
     EXPOSURES_CHANGES,
     FILES_CHANGES,
@@ -27,6 +29,7 @@ READS = {
         "answer", "reply", "later",
     },
     "FilesView": {"look", "read", "fetch"},
+    "Clusters": {"all", "get", "check", "logs"},
     "ExposuresView": {"all", "load", "test", "suggestions"},
 }  # fmt: skip
 
@@ -42,11 +45,12 @@ def looked_on(engine):
     [
         ("EngineView", ENGINE_CHANGES),
         ("FilesView", FILES_CHANGES),
+        ("Clusters", CLUSTERS_CHANGES),
         ("ExposuresView", EXPOSURES_CHANGES),
     ],
 )
 def test_whatever_a_screen_may_ask_for_reads_or_is_refused(name, changes):
-    protocol = getattr(context, name)
+    protocol = getattr(cluster_model if name == "Clusters" else context, name)
     methods = {
         method
         for method, value in vars(protocol).items()
