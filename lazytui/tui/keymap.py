@@ -220,6 +220,8 @@ KEYMAP: tuple[Key, ...] = (
     Key("check", ("ctrl+t",), "check", "Look whether it could start", "cluster-form", bar=True),
     Key("next-field", ("tab", "down"), "next field", "The next field", "cluster-form", bar=True),
     Key("previous-field", ("up",), "field before", "The field before", "cluster-form"),
+    Key("page-up", ("pageup",), "page up", "Read what was found from above", "cluster-form"),
+    Key("page-down", ("pagedown",), "page down", "Read on what was found", "cluster-form"),
     Key("option-previous", ("left",), "option before", "Choose the option before", "cluster-form"),
     Key("option-next", ("right",), "option after", "Choose the option after", "cluster-form"),
     Key("back", ("escape",), "back", "Back; nothing is done", "cluster-form", bar=True),

@@ -437,6 +437,42 @@ async def test_a_problem_is_shown_before_anything_is_kept_or_started() -> None:
     assert [what[0] for what in engine.asked] == ["check"]
 
 
+async def test_hosts_with_one_problem_share_a_line_and_what_is_missing_is_not_the_same() -> None:
+    engine = engine_of()
+    lacking = ClusterVersions("hyperopt", "", dict.fromkeys(("gpu01", "gpu02"), ""))
+    engine.clusters.found = ClusterCheck(
+        ("gpu01", "gpu02"),
+        (lacking, *same_versions()[:1]),
+        ("no mongod here: install it", "gpu01: no hyperopt", "gpu02: no hyperopt"),
+    )
+    async with shown(engine) as pilot:
+        await on_clusters(pilot, "No cluster yet")
+        await pilot.press("a")
+        await settle(pilot, "New cluster")
+        await typed(pilot, name="tune", where="gpu[01-02]")
+        await pilot.press("ctrl+t")
+        await settle(pilot, "✗ gpu[01-02]: no hyperopt")
+        assert "✗ no mongod here: install it" in text(pilot.app)
+        assert "the same everywhere: python 3.11.7" in text(pilot.app)
+
+
+async def test_a_long_answer_of_the_check_is_read_page_by_page() -> None:
+    engine = engine_of()
+    problems = tuple(f"problem {number}" for number in range(40))
+    engine.clusters.found = ClusterCheck(("gpu01",), (), problems)
+    async with shown(engine) as pilot:
+        await on_clusters(pilot, "No cluster yet")
+        await pilot.press("a")
+        await settle(pilot, "New cluster")
+        await typed(pilot, name="sweep", where="@train")
+        await pilot.press("ctrl+t")
+        await settle(pilot, "✗ problem 3")
+        await pilot.press("pagedown", "pagedown", "pagedown", "pagedown")
+        await settle(pilot, "✗ problem 39")
+        await pilot.press("pageup", "pageup", "pageup", "pageup")
+        await settle(pilot, "✗ problem 0")
+
+
 async def test_ctrl_t_only_looks() -> None:
     engine = engine_of()
     async with shown(engine) as pilot:

@@ -76,6 +76,7 @@ class ClusterForm(FormSheet[Made]):
         self._where.suggester = GroupSuggester(engine)
         self._dask_rows = [FormRow("Scheduler", self._master)]
         self._hyperopt_rows = [FormRow("Database", self._dbname), FormRow("Folder", self._dbpath)]
+        self._found = VerticalScroll(can_focus=False, id="cluster-found")
         self._expect = Static(id="cluster-check")
 
     def compose(self) -> ComposeResult:
@@ -91,7 +92,7 @@ class ClusterForm(FormSheet[Made]):
                 yield FormRow("Port", self._port)
                 yield from self._hyperopt_rows
                 yield FormRow("Then", self._then)
-            with VerticalScroll(can_focus=False, id="cluster-found"):
+            with self._found:
                 yield self._expect
             yield KeyBar()
 
@@ -99,7 +100,7 @@ class ClusterForm(FormSheet[Made]):
         """Begin where something is missing."""
         words = f"Change {sanitize(self._name)}" if self._name else "New cluster"
         self._title.show(([Piece(words, bold=True)], ()))
-        (self._called if not self._called.value else self._where).focus()
+        self.set_focus(self._called if not self._called.value else self._where)
         self._show_fields()
         self.show_keys()
 
@@ -162,6 +163,14 @@ class ClusterForm(FormSheet[Made]):
         """Look whether it could start; nothing is kept, nothing is started."""
         if spec := self._spec():
             self._begin(partial(self._check, spec), "Looking at its hosts …")
+
+    def action_page_up(self) -> None:
+        """Read what was found further up."""
+        self._found.scroll_page_up(animate=False)
+
+    def action_page_down(self) -> None:
+        """Read what was found further down."""
+        self._found.scroll_page_down(animate=False)
 
     def action_submit(self) -> None:
         """Keep it; where it shall start, only if nothing keeps it from that."""

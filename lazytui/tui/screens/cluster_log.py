@@ -114,7 +114,7 @@ class ClusterLogScreen(TextScreen):
 
     def on_mount(self) -> None:
         """Show what came with the list."""
-        self.log_view.focus()
+        self.set_focus(self.log_view)
         self.run_worker(self._show_log(), group="read", exit_on_error=False)
 
     def on_unmount(self) -> None:

@@ -172,7 +172,7 @@ class ClustersScreen(ListScreen):
         rows = rest_rows(each)
         works = bool(each.workers) and each.state is not ClusterState.FAILED
         if not works and self.worker_table.has_focus:
-            self.table.focus()
+            self.set_focus(self.table)
         self.worker_table.display = works
         self._rest.display = not works
         if not works:
@@ -376,6 +376,6 @@ class ClustersScreen(ListScreen):
     async def action_back(self) -> None:
         """One step back: from the workers to the clusters first."""
         if self.worker_table.has_focus:
-            self.table.focus()
+            self.set_focus(self.table)
         else:
             await super().action_back()

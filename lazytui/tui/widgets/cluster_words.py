@@ -101,7 +101,10 @@ def client_lines(cluster: Cluster) -> list[str]:
 def where_text(cluster: Cluster) -> str:
     """Say where it works: its WHERE, and the hosts that take part now."""
     where = sanitize(cluster.spec.where, max_chars=200)
-    return f"{where} · {hosts_text(cluster.hosts)}" if cluster.hosts else where
+    if not cluster.hosts:
+        return where
+    hosts = hosts_text(cluster.hosts)
+    return f"{where} · {hosts.removesuffix(f': {where}')}"
 
 
 def hosts_text(hosts: Sequence[str]) -> str:
@@ -153,11 +156,9 @@ def same_text(check: ClusterCheck) -> str:
     """Name what is the same everywhere, what has one version together."""
     found: dict[str, list[str]] = {}
     for each in check.versions:
-        if each.hosts and not each.differing:
+        if each.here and each.hosts and not each.differing:
             found.setdefault(each.here, []).append(sanitize(each.what))
-    return " · ".join(
-        f"{', '.join(names)} {sanitize(version) or 'none'}" for version, names in found.items()
-    )
+    return " · ".join(f"{', '.join(names)} {sanitize(here)}" for here, names in found.items())
 
 
 def _differing(check: ClusterCheck) -> list[ClusterVersions]:
@@ -186,11 +187,23 @@ def _by_version(versions: ClusterVersions) -> Iterable[tuple[str, list[str]]]:
     return found.items()
 
 
+def folded_problems(check: ClusterCheck) -> list[str]:
+    """Give the problems, one line for hosts that have the same: ``gpu[01-03]: no dask``."""
+    found: dict[str, list[str]] = {}
+    for problem in check.problems:
+        host, colon, words = problem.partition(": ")
+        if colon and host in check.hosts:
+            found.setdefault(words, []).append(host)
+        else:
+            found[problem] = []
+    return [f"{fold(hosts)}: {words}" if hosts else words for words, hosts in found.items()]
+
+
 def check_rows(check: ClusterCheck) -> list[Row]:
     """Tell what a check found, what keeps the cluster from starting first."""
     rows: list[Row] = [
         [Piece("✗ ", "broken"), Piece(sanitize(problem, max_chars=1000), "attention")]
-        for problem in check.problems
+        for problem in folded_problems(check)
     ]
     if not check.problems:
         rows.append([Piece("✓ ", "fine"), Piece(f"It may start on {hosts_text(check.hosts)}")])
@@ -229,7 +242,7 @@ def _failed_rows(cluster: Cluster) -> list[Row]:
     reason = sanitize(cluster.reason, keep_newlines=True, max_chars=2000)
     lines = [line for line in reason.splitlines() if line.strip()]
     rows: list[Row] = [[Piece(line, "attention")] for line in lines]
-    problems = cluster.check.problems if cluster.check is not None else ()
+    problems = folded_problems(cluster.check) if cluster.check is not None else ()
     rows += [
         [Piece("✗ ", "broken"), Piece(sanitize(problem, max_chars=1000))]
         for problem in problems
