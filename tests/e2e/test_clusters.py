@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from tests.clusters.conftest import apart  # noqa: F401 (a fixture)
 from tests.clusters.programs import HOSTS, processes, program
 from tests.engines import lazytui
+from tests.leftovers import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +36,7 @@ def test_a_cluster_is_made_checked_started_used_scaled_and_stopped(
     tmux_factory: TerminalFactory,
     tmp_path: Path,
 ) -> None:
+    name = f"sweep{os.getpid()}"  # processes of other tests are seen, too
     program(tmp_path, "python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     terminal = tmux_factory((130, 34), {**apart.env(), "LAZYTUI_CONNECT_BACKOFF_FIRST_S": "0.2"})
     terminal.start([sys.executable, "-m", "lazytui"])
@@ -45,7 +48,7 @@ def test_a_cluster_is_made_checked_started_used_scaled_and_stopped(
     terminal.wait_for("No cluster yet")
     terminal.send("a")
     terminal.wait_for("New cluster")
-    terminal.type("sweep")
+    terminal.type(name)
     terminal.send("Tab")
     terminal.type("node[1-2]")
     terminal.wait_for("2 hosts: node[1-2]")
@@ -54,13 +57,13 @@ def test_a_cluster_is_made_checked_started_used_scaled_and_stopped(
 
     # Started, and its workers run.
     terminal.send("Enter")
-    terminal.wait_for(re.compile(r"sweep +Dask +● running .* 2/2"), SLOW_S)
+    terminal.wait_for(re.compile(rf"{name} +Dask +● running .* 2/2"), SLOW_S)
     for host in ("node1", "node2"):
         terminal.wait_for(re.compile(rf"● w-\d +{host} .* now"), SLOW_S)
 
     # A script uses the snippet.
     (kept,) = json.loads(lazytui(apart, "clusters", "--json").stdout)
-    snippet = lazytui(apart, "clusters", "snippet", "sweep").stdout.decode()
+    snippet = lazytui(apart, "clusters", "snippet", name).stdout.decode()
     terminal.send("i")
     terminal.wait_for(snippet.splitlines()[-1])
     used = subprocess.run(
@@ -72,17 +75,20 @@ def test_a_cluster_is_made_checked_started_used_scaled_and_stopped(
     assert b"sum 30" in used.stdout, used.stderr
     assert (kept["state"], kept["running"]) == ("running", 2)
     terminal.send("Escape")
-    terminal.wait_gone("Use sweep in a script")
+    terminal.wait_gone(f"Use {name} in a script")
 
     # Scaled, and stopped: nothing is left.
     terminal.send("+")
-    terminal.wait_for(re.compile(r"sweep +Dask +● running .* 3/3"), SLOW_S)
+    terminal.wait_for(re.compile(rf"{name} +Dask +● running .* 3/3"), SLOW_S)
+    pids = processes("dask_worker", f"--name={name}")
+    pids += processes("dask_scheduler", f"--port={kept['master_port']}")
+    assert len(pids) >= 4
     terminal.send("x")
     terminal.wait_for("3 workers on node[1-2]")
     terminal.send("s")
-    terminal.wait_for(re.compile(r"sweep +Dask +○ stopped"), SLOW_S)
-    assert not processes("dask_worker", "--name=sweep")
-    assert not processes("dask_scheduler", f"--port={kept['master_port']}")
+    terminal.wait_for(re.compile(rf"{name} +Dask +○ stopped"), SLOW_S)
+    assert not any(is_alive(pid) for pid in pids)
+    assert not processes("dask_worker", f"--name={name}")
     terminal.send("C-q")
     terminal.wait_exit()
     lazytui(apart, "stop-engine")
