@@ -21,10 +21,18 @@ RETRY_S = 0.05  # between two knocks at its port; a port tells nobody that it op
 TAIL = 1500  # characters of its output in an error
 KEPT = 256 * 1024  # bytes of its output that are kept
 
-# For a program that would outlive a manager that is killed: it ends with the stdin of its guard.
+# For a program that would outlive a manager that is killed: it ends with the stdin of its guard,
+# and on Linux with a guard that is killed, too.
 _GUARD = """
 import signal, subprocess, sys, threading
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+def follow_guard():
+    import ctypes
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+linux = sys.platform == "linux"
+words = sys.argv[1:]
+child = subprocess.Popen(
+    words, stdin=subprocess.DEVNULL, preexec_fn=follow_guard if linux else None
+)
 def end(*_):
     child.terminate()
 def follow():

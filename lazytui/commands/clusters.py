@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,9 @@ async def _start(call: Call, known: Clusters) -> int:
     name = call.arguments.name
     try:
         await known.start(name)
+    except asyncio.CancelledError:
+        call.say(f"{name} goes on starting; lazytui clusters stop {name} ends it")
+        raise
     except UsageError:
         raise
     except InvalidRuntimeError as error:
@@ -214,6 +218,7 @@ def as_json(cluster: Cluster) -> dict[str, Any]:
         "master_port": cluster.master_port or None,
         "dashboard": cluster.dashboard_url or None,
         "since": cluster.since,
+        "held": cluster.held,
         "workers": [_worker_as_json(worker) for worker in cluster.workers],
     }
 

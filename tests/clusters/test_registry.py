@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lazytui.clusters import checking, versions
 from lazytui.core.cluster_model import (
     Cluster,
     ClusterKind,
@@ -164,12 +167,20 @@ async def test_hyperopt_heals_too_and_two_clusters_choose_other_ports(
         await until(engine, "one", lambda now: now.workers[1].state is WorkerState.STOPPED)
         await engine.clusters.scale("one", 2)
         assert [each.name for each in engine.clusters.get("one").workers] == ["w-0", "w-2"]
-        masters = processes("mongod", "--port")
-        assert masters
-    assert not processes("mongod", f"--port\0{one.master_port}")
+
+        # The database of the other one dies.
+        (guard,) = processes("subprocess", "mongod", f"--port\0{two.master_port}")
+        os.kill(guard, signal.SIGKILL)
+        failed = await until(engine, "two", lambda now: now.state is ClusterState.FAILED)
+        assert "mongod on this machine ended (killed by SIGKILL)" in failed.reason
+        assert engine.clusters.get("one").state is ClusterState.RUNNING
+    for port in (one.master_port, two.master_port):
+        while processes("mongod", f"--port\0{port}"):  # told to end, which takes a moment
+            await asyncio.sleep(0.05)
 
     async with engine_on(apart) as engine:
-        assert [each.state for each in engine.clusters.all()] == [ClusterState.STOPPED] * 2
+        states = [each.state for each in engine.clusters.all()]
+        assert states == [ClusterState.STOPPED, ClusterState.FAILED]
         assert "engine that held it has ended" in engine.clusters.get("one").reason
 
 
@@ -194,6 +205,20 @@ async def test_what_cannot_start_says_why_and_leaves_nothing(
             assert cluster.state is ClusterState.FAILED
             assert words in cluster.reason
         assert engine.needed() == []
+
+        alone = ClusterSpec("alone", ClusterKind.DASK, "node1")
+        (problem,) = (await engine.clusters.check(alone)).problems
+        assert problem.startswith("node1: no dask, no distributed")
+        assert f"-m pip install dask=={versions.versions_here()['dask']}" in problem
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            busy = await engine.clusters.check(replace(alone, master_port=port))
+        assert f"port {port} is taken on this machine: give another with --port" in busy.problems
+        here = {**versions.versions_here(), "distributed": ""}
+        monkeypatch.setattr(checking, "versions_here", lambda: here)
+        (problem,) = (await engine.clusters.check(alone)).problems
+        assert problem == "this machine has no distributed: pip install 'lazytui[dask]'"
+
         with pytest.raises(UsageError, match="no cluster x; there are h, d, none"):
             engine.clusters.get("x")
         with pytest.raises(UsageError, match="there is a cluster h already"):
