@@ -137,31 +137,60 @@ def direct(lab: NetnsLab, folder: Path) -> Iterator[str]:
         yield f"tcp://{subnet}.1:{port}"
 
 
-def cpu_of_engine() -> float:
-    """Give the seconds of CPU of the engine and of the sshds so far."""
-    ticks = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, IndexError):
-            line = (folder / "cmdline").read_bytes()
-            if b"lazytui.door.process" in line or b"sshd" in line:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+class Cpu:
+    """Seconds of CPU of our engine, and of the sshds of our hosts, so far.
+
+    Args:
+        farm: whose user's engine it is.
+        lab: the namespaces of the hosts.
+    """
+
+    def __init__(self, farm: SSHFarm, lab: NetnsLab) -> None:
+        self._engine = str(farm.config).encode()
+        self._lab = lab
+
+    def engine(self) -> float:
+        """Of the engine."""
+        pids = (folder.name for folder in Path("/proc").glob("[0-9]*"))
+        return sum(self._seconds(pid, b"lazytui.door.process", self._engine) for pid in pids)
+
+    def sshds(self) -> float:
+        """Of the servers."""
+        pids: list[str] = []
+        for namespace in self._lab._namespaces:
+            listed = subprocess.run(
+                ["ip", "netns", "pids", namespace], capture_output=True, text=True, check=True
+            )
+            pids += listed.stdout.split()
+        return sum(self._seconds(pid, b"sshd") for pid in pids)
+
+    @staticmethod
+    def _seconds(pid: str, *words: bytes) -> float:
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if not all(word in line for word in words):
+                return 0.0
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0  # it has ended
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def compare(clients: dict[str, Client], what: str, work: Any, rounds: int, amount: float) -> None:
+def compare(
+    clients: dict[str, Client], cpu: Cpu, what: str, work: Any, rounds: int, amount: float
+) -> None:
     """Run something on both in turn, and print rates and their ratio."""
-    before = cpu_of_engine()
+    before = cpu.engine(), cpu.sshds()
     medians = interleave(
         {name: lambda client=client: work(client) for name, client in clients.items()}, rounds
     )
-    cpu = (cpu_of_engine() - before) / rounds
+    engine, sshds = (cpu.engine() - before[0]) / rounds, (cpu.sshds() - before[1]) / rounds
     print(f"\n{what}, median of {rounds}")
     for name, seconds in medians.items():
         print(f"  {name:20} {seconds:8.3f} s  {amount / seconds:10.1f} /s")
     ratio = medians["without tunnels"] / medians["through exposures"]
     print(f"  rate through exposures / without: {ratio:.2f}x")
-    print(f"  CPU of engine and sshds in one round through exposures: {cpu:.2f} s")
+    print(f"  CPU in a round through exposures: engine {engine:.2f} s, sshds {sshds:.2f} s")
 
 
 def main() -> int:
@@ -179,6 +208,7 @@ def main() -> int:
         lab = stack.enter_context(NetnsLab(farm))
         for host in HOSTS:
             lab.add(host, path=os.environ["PATH"])
+        cpu = Cpu(farm, lab)
         with tunnelled(farm) as near, direct(lab, Path(folder)) as plain:
             clients = {
                 "through exposures": Client(near, set_as_default=False),
@@ -188,10 +218,10 @@ def main() -> int:
                 client.wait_for_workers(len(HOSTS), timeout=60)
             if "map" in wanted:
                 what = f"client.map of {TASKS} trivial tasks (reach >= {REACH}x)"
-                compare(clients, what, map_tasks, ROUNDS, TASKS)
+                compare(clients, cpu, what, map_tasks, ROUNDS, TASKS)
             if "shuffle" in wanted:
                 moved = PARTS**2 * PIECE / 1e6
-                compare(clients, f"shuffle of {moved:.0f} MB (MB/s)", shuffle, 3, moved)
+                compare(clients, cpu, f"shuffle of {moved:.0f} MB (MB/s)", shuffle, 3, moved)
             for client in clients.values():
                 client.close()
     return 0
