@@ -27,7 +27,9 @@ class MasterLauncher(ABC):
     Args:
         runtime_group: the hosts of the cluster.
 
-    ``host`` is where it runs; empty for the manager.
+    Attributes:
+        host: where it runs; empty for the manager.
+        spare_ports: for what it needs besides the port where it listens.
     """
 
     title: ClassVar[str] = "master"
@@ -38,6 +40,7 @@ class MasterLauncher(ABC):
         self.port = 0
         self.process: LocalProcess | None = None
         self.claims = PortClaims()
+        self.spare_ports: list[int] = []
 
     @abstractmethod
     async def start(self, ports: list[int], timeout: float = 3, debug: bool = False) -> list[int]:
@@ -314,8 +317,9 @@ class MasterWorkerCluster(RuntimeCluster):
         await self.check()
         self.runtime_group.session.at_end(self.cleanup)
         wanted = [self.DEFAULT_MASTER_PORT, *self.ports] if master_port is None else [master_port]
+        self.master_launcher.spare_ports = self.ports
         left = await self.master_launcher.start(wanted, timeout, debug)
-        taken = {self.master_launcher.port}
+        taken = {self.master_launcher.port, *self.master_launcher.claims.ports}
         self.ports = [
             port for port in (left if master_port is None else self.ports) if port not in taken
         ]

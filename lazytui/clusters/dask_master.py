@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 import sys
 from typing import TYPE_CHECKING, ClassVar
@@ -14,7 +15,7 @@ from lazytui.core.script.ports import expose_between, expose_from
 from lazytui.core.script.task import ScriptTask
 from lazytui.core.script.together import each
 from lazytui.core.script.tracking import start
-from lazytui.errors import MasterStartError
+from lazytui.errors import MasterStartError, NoPortsLeftError, PortInUseError
 from lazytui.tables import print_lines
 from lazytui.text import sanitize
 
@@ -65,17 +66,35 @@ def _options(port: int, dashboard_port: int) -> list[str]:
     ]
 
 
-class DaskMasterLauncher(MasterLauncher):
-    """Starts a scheduler on the manager, with its dashboard."""
+class SchedulerLauncher(MasterLauncher):
+    """Starts a scheduler, with its dashboard where a port is left for that."""
 
     title: ClassVar[str] = "scheduler"
     dashboard_port = 0
 
+    async def take_ports(self, runtimes: Sequence[ScriptRuntime], ports: list[int]) -> list[int]:
+        """Choose the port of the scheduler and one for the dashboard; gives those that are taken.
+
+        Raises:
+            PortInUseError, NoPortsLeftError: none of the ports is free.
+            InvalidRuntimeError: a host cannot be asked.
+        """
+        session = self.runtime_group.session
+        (self.port,) = taken = await self.claims.take(session, runtimes, ports, 1)
+        self.dashboard_port = 0
+        others = [port for port in dict.fromkeys((*ports, *self.spare_ports)) if port != self.port]
+        with contextlib.suppress(NoPortsLeftError, PortInUseError):
+            (self.dashboard_port,) = await self.claims.take(session, runtimes, others, 1)
+            taken.append(self.dashboard_port)
+        return taken
+
+
+class DaskMasterLauncher(SchedulerLauncher):
+    """Starts a scheduler on the manager, with its dashboard."""
+
     async def start(self, ports: list[int], timeout: float = 3, debug: bool = False) -> list[int]:
         """Start it; see :meth:`MasterLauncher.start`. A second port is for the dashboard."""
-        group = self.runtime_group
-        taken = await self.claims.take(group.session, group.runtimes, ports, min(2, len(ports)))
-        self.port, self.dashboard_port = (*taken, 0)[:2]
+        taken = await self.take_ports(self.runtime_group.runtimes, ports)
         command = [sys.executable, "-c", _FOLLOW + _SERVE]
         self.process = LocalProcess(
             "the Dask scheduler", [*command, *_options(self.port, self.dashboard_port)]
@@ -84,7 +103,7 @@ class DaskMasterLauncher(MasterLauncher):
         return [port for port in ports if port not in taken]
 
 
-class DaskRuntimeMasterLauncher(MasterLauncher):
+class DaskRuntimeMasterLauncher(SchedulerLauncher):
     """Starts a scheduler on a host; it is reached by the same port here and on all other hosts.
 
     Args:
@@ -92,9 +111,7 @@ class DaskRuntimeMasterLauncher(MasterLauncher):
         host: where it runs; a member of the group, or any other host.
     """
 
-    title: ClassVar[str] = "scheduler"
     python: ClassVar[str] = "python3"  # on the host
-    dashboard_port = 0
 
     def __init__(self, runtime_group: ScriptGroup, host: str) -> None:
         super().__init__(runtime_group)
@@ -120,9 +137,7 @@ class DaskRuntimeMasterLauncher(MasterLauncher):
         """Start it; see :meth:`MasterLauncher.start`. A second port is for the dashboard."""
         group, runtime = self.runtime_group, await self.runtime()
         others = [member for member in group.runtimes if member.host != self.host]
-        members = [runtime, *others]
-        taken = await self.claims.take(group.session, members, ports, min(2, len(ports)))
-        self.port, self.dashboard_port = (*taken, 0)[:2]
+        taken = await self.take_ports([runtime, *others], ports)
         words = [self.python, "-c", _SERVE, *_options(self.port, self.dashboard_port)]
         self.task.steps = ScriptTask(self.task.name).steps
         self.task.run_command(f"exec {shlex.join(words)}")

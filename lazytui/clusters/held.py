@@ -7,12 +7,8 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lazytui.clusters.dask import (
-    DaskCluster,
-    DaskMasterLauncher,
-    DaskRuntimeMasterLauncher,
-    address,
-)
+from lazytui.clusters.dask import DaskCluster, DaskRuntimeMasterLauncher, address
+from lazytui.clusters.dask_master import SchedulerLauncher
 from lazytui.clusters.hyperopt import HyperoptCluster
 from lazytui.clusters.scheduler import SchedulerFacts, WorkerFacts, ask_scheduler
 from lazytui.core.cluster_model import (
@@ -153,9 +149,7 @@ class HeldCluster:
     def dashboard_port(self) -> int:
         """Where the dashboard is on the manager; 0 for none."""
         master = None if self._cluster is None else self._cluster.master_launcher
-        if isinstance(master, DaskMasterLauncher | DaskRuntimeMasterLauncher):
-            return master.dashboard_port
-        return 0
+        return master.dashboard_port if isinstance(master, SchedulerLauncher) else 0
 
     @property
     def tasks(self) -> int | None:
@@ -271,9 +265,7 @@ class HeldCluster:
             runtime = self._engine.runtime(worker.host)
             if runtime.state is not HostState.ACTIVE:
                 reason = sanitize(f"{worker.host} is out of reach: {runtime.reason}")
-            elif facts is not None or (
-                isinstance(self._cluster, HyperoptCluster) and worker.has_started
-            ):
+            elif facts is not None or (not self.dashboard_port and worker.has_started):
                 state, reason = WorkerState.RUNNING, ""
         shown = ClusterWorker(
             worker.name,

@@ -28,6 +28,11 @@ class PortClaims:
     def __init__(self) -> None:
         self._claimed: dict[int, tuple[set[int], socket.socket | None]] = {}
 
+    @property
+    def ports(self) -> list[int]:
+        """Those that are claimed."""
+        return list(self._claimed)
+
     async def take(
         self, session: Session, runtimes: Sequence[ScriptRuntime], ports: Sequence[int], count: int
     ) -> list[int]:

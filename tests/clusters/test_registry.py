@@ -24,6 +24,7 @@ from lazytui.core.cluster_model import (
 from lazytui.errors import MasterStartError, UsageError
 from tests.clusters.programs import HOSTS, MONGOD, WORKER, processes, program
 from tests.engines import engine_on
+from tests.services import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -119,12 +120,17 @@ async def test_a_dask_cluster_heals_scales_and_leaves_nothing(apart: SSHFarm) ->
 
 
 async def test_a_cluster_whose_scheduler_dies_has_failed_and_says_so(apart: SSHFarm) -> None:
+    port = free_port()
     async with engine_on(apart) as engine:
         await engine.clusters.add(
-            ClusterSpec("far", ClusterKind.DASK, "node[2-3]", workers=1, master="node1")
+            ClusterSpec(
+                "far", ClusterKind.DASK, "node[2-3]", workers=1, master="node1", master_port=port
+            )
         )
         await engine.clusters.start("far")
         cluster = engine.clusters.get("far")
+        assert cluster.master_port == port
+        assert cluster.dashboard_port
         assert [each.host for each in cluster.workers] == ["node2"]
         async with client_of(cluster) as client:
             assert await client.submit(sum, [1, 2]) == 3
