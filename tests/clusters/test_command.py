@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.sshd import SSHFarm
 
+NAME = f"swarm{os.getpid()}"  # processes of other tests are seen, too
+
 
 @pytest.fixture
 def engine_apart(apart: SSHFarm) -> Iterator[SSHFarm]:
@@ -46,25 +48,25 @@ def test_a_cluster_from_the_command_line_and_what_is_left_when_its_engine_is_kil
     engine_apart: SSHFarm,
 ) -> None:
     farm = engine_apart
-    assert "lazytui clusters start swarm" in said(
-        farm, "add", "swarm", "*", "--workers", "2", "--master", "node3"
+    assert f"lazytui clusters start {NAME}" in said(
+        farm, "add", NAME, "*", "--workers", "2", "--master", "node3"
     )
-    assert "✓ it can start on 3 hosts" in said(farm, "check", "swarm")
-    assert "is stopped" in said(farm, "snippet", "swarm", code=2)
+    assert "✓ it can start on 3 hosts" in said(farm, "check", NAME)
+    assert "is stopped" in said(farm, "snippet", NAME, code=2)
 
-    assert "swarm: running, 2 of 2 workers" in said(farm, "start", "swarm")
+    assert f"{NAME}: running, 2 of 2 workers" in said(farm, "start", NAME)
 
     (cluster,) = listed(farm)
     assert (cluster["state"], cluster["running"], cluster["master"]) == ("running", 2, "node3")
-    snippet = said(farm, "snippet", "swarm")
+    snippet = said(farm, "snippet", NAME)
     script = f"{snippet}\nprint(client.submit(sum, [20, 22]).result())"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout == "42\n", done.stderr
-    assert "3 of 3 workers" in said(farm, "scale", "swarm", "3")
-    assert "== scheduler on node3" in said(farm, "logs", "swarm")
-    assert "there are scheduler, w-0" in said(farm, "logs", "swarm", "w-9", code=2)
+    assert "3 of 3 workers" in said(farm, "scale", NAME, "3")
+    assert "== scheduler on node3" in said(farm, "logs", NAME)
+    assert "there are scheduler, w-0" in said(farm, "logs", NAME, "w-9", code=2)
 
     (engine,) = processes("lazytui.door.process", str(farm.config))
     os.kill(engine, signal.SIGKILL)
@@ -74,17 +76,17 @@ def test_a_cluster_from_the_command_line_and_what_is_left_when_its_engine_is_kil
     (dead,) = listed(farm)
     assert dead["state"] == "failed"
     assert "was killed" in str(dead["reason"])
-    while processes("swarm w-") or processes(f"--port={cluster['master_port']}"):
+    while processes(f"{NAME} w-") or processes(f"--port={cluster['master_port']}"):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     while json.loads(lazytui(farm, "ports", "--json", **path()).stdout):
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
-    assert "3 of 3 workers" in said(farm, "start", "swarm").replace("2 of 2", "3 of 3")
-    said(farm, "stop", "swarm")
+    assert "3 of 3 workers" in said(farm, "start", NAME).replace("2 of 2", "3 of 3")
+    said(farm, "stop", NAME)
     assert listed(farm)[0]["state"] == "stopped"
-    said(farm, "remove", "swarm")
+    said(farm, "remove", NAME)
     assert listed(farm) == []
 
 

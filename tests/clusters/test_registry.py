@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from lazytui.core.engine import Engine
     from tests.sshd import SSHFarm
 
-SWEEP = ClusterSpec("sweep", ClusterKind.DASK, "*")
+NAME = f"heal{os.getpid()}"  # processes of other tests are seen, too
+HEAL = ClusterSpec(NAME, ClusterKind.DASK, "*")
 
 
 async def until(engine: Engine, name: str, holds: Callable[[Cluster], bool]) -> Cluster:
@@ -63,60 +64,58 @@ async def client_of(cluster: Cluster) -> AsyncIterator[Any]:
 async def test_a_dask_cluster_heals_scales_and_leaves_nothing(apart: SSHFarm) -> None:
     async with engine_on(apart) as engine:
         clusters = engine.clusters
-        await clusters.add(SWEEP)
-        await clusters.start("sweep")
+        await clusters.add(HEAL)
+        await clusters.start(NAME)
 
-        cluster = clusters.get("sweep")
+        cluster = clusters.get(NAME)
         assert cluster.state is ClusterState.RUNNING
         assert [each.host for each in cluster.workers] == HOSTS
         assert cluster.running == cluster.wanted == 3
         assert all(each.threads and each.memory for each in cluster.workers)
         assert cluster.check is not None
         assert {row.what for row in cluster.check.versions} >= {"python", "dask", "cloudpickle"}
-        assert "cluster sweep" in engine.needed()
+        assert f"cluster {NAME}" in engine.needed()
         async with client_of(cluster) as client:
             assert await client.gather(client.map(lambda item: item + 1, range(3))) == [1, 2, 3]
 
             # Its worker dies: the nanny has another. The nanny dies: we have.
             pids = await client.run(os.getpid)
             os.kill(next(iter(pids.values())), signal.SIGKILL)
-            (nanny,) = processes("dask_worker", "--name=sweep w-1")
+            (nanny,) = processes("dask_worker", f"--name={NAME} w-1")
             os.kill(nanny, signal.SIGKILL)
-            await until(
-                engine, "sweep", lambda now: worker(now, "w-1").state is WorkerState.RETRYING
-            )
-            retried = worker(clusters.get("sweep"), "w-1")
+            await until(engine, NAME, lambda now: worker(now, "w-1").state is WorkerState.RETRYING)
+            retried = worker(clusters.get(NAME), "w-1")
             assert retried.retry_at is not None
             assert "KILL" in retried.reason
-            healed = await until(engine, "sweep", lambda now: now.running == 3)
+            healed = await until(engine, NAME, lambda now: now.running == 3)
             assert worker(healed, "w-1").restarts == 1
             assert worker(healed, "w-0").restarts == 0
             assert len(set((await client.run(os.getpid)).values()) - set(pids.values())) >= 1
 
-            await clusters.scale("sweep", 4)
-            await until(engine, "sweep", lambda now: now.running == 4)
+            await clusters.scale(NAME, 4)
+            await until(engine, NAME, lambda now: now.running == 4)
             held = client.map(lambda item: item * 2, range(20), pure=False)
             await client.gather(held)
-            await clusters.scale("sweep", 1)
-            assert [each.name for each in clusters.get("sweep").workers] == ["w-0"]
+            await clusters.scale(NAME, 1)
+            assert [each.name for each in clusters.get(NAME).workers] == ["w-0"]
             assert await client.gather(held) == [item * 2 for item in range(20)]
-        titles = [part.title for part in await clusters.logs("sweep")]
+        titles = [part.title for part in await clusters.logs(NAME)]
         assert titles == ["scheduler", "w-0"]
         with pytest.raises(UsageError, match="stop it before"):
-            await clusters.change("sweep", SWEEP)
+            await clusters.change(NAME, HEAL)
 
-        await clusters.stop("sweep")
+        await clusters.stop(NAME)
 
-        assert clusters.get("sweep").state is ClusterState.STOPPED
+        assert clusters.get(NAME).state is ClusterState.STOPPED
         assert engine.exposures.all() == []
         assert not engine.runs.driven()
         assert not engine.port_claims
-        assert not processes("dask_worker", "sweep")
+        assert not processes("dask_worker", NAME)
         assert engine.needed() == []
-        assert b"cheduler" in (await clusters.logs("sweep"))[0].data
+        assert b"cheduler" in (await clusters.logs(NAME))[0].data
         deeds = [(each.what, each.subject) for each in await engine.audit(200)]
-        assert ("cluster started", "sweep") in deeds
-        assert ("cluster stopped", "sweep") in deeds
+        assert ("cluster started", NAME) in deeds
+        assert ("cluster stopped", NAME) in deeds
 
 
 async def test_a_cluster_whose_scheduler_dies_has_failed_and_says_so(apart: SSHFarm) -> None:
