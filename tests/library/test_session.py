@@ -69,6 +69,18 @@ async def test_each_entry_of_the_log_waits_for_its_own_step_only(
         await task.step_log(3)
 
 
+async def test_logs_and_returns_are_read_of_all_that_ran_there(session: Session) -> None:
+    group = await session.group(hosts=["gpu01", "gpu02"])
+    task = ScriptTask("greet").run_command("echo hello").run_function(lambda: 42)
+
+    await group.execute_task(task, broadcast=True)
+    runtime = group.get_runtime("gpu01")
+
+    assert await runtime.executions.of("greet").log() == ["hello", ""]
+    assert await runtime.executions.returns() == [42]
+    assert await group.executions.returns() == [42, 42]
+
+
 async def test_variables_of_the_task_win_over_those_of_the_runtime_and_the_directory_over_all(
     session: Session,
 ) -> None:

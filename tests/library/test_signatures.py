@@ -5,12 +5,16 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 import lazytui
-from lazytui import Runtime
+from lazytui import Runtime, core
 from tests.library import facts
+
+if TYPE_CHECKING:
+    from tests.sshd import SSHFarm
 
 
 @pytest.mark.parametrize("method", facts.methods(), ids=str)
@@ -73,9 +77,37 @@ def test_errors_say_where_and_what_is_next_and_carry_the_facts() -> None:
     assert str(lazytui.PortInUseError(1, group="train")).startswith("port 1 is in use in the group")
 
 
-@pytest.mark.fact(
-    "Runtime.WORKING_DIR_ENV_VAR_NAME",
-)
+# What the page on coroutines says in words of its own.
+ELSEWHERE = {
+    "Runtime": "add_env_variables alive_process_count alive_task_process_count class_name cpu_cores"
+    " execution_log function_returns get_process get_processes gpu_count gpus"
+    " is_port_exposure_process is_runtime_task_process memory memory_in_mb os print_info print_log"
+    " python_version stop_process task_processes",
+    "RuntimeGroup": "fill_runtime_info_buffers_async function_returns print_hosts print_log"
+    " print_runtime_info task_processes",
+    "RuntimeManager": "print_hosts print_inactive_hosts print_runtime_info",
+    "RuntimeTask": "print_log process",
+}
+
+
+@pytest.mark.parametrize("owner", ELSEWHERE)
+async def test_the_coroutines_have_all_that_the_blocking_classes_have(
+    hosts: SSHFarm, owner: str
+) -> None:
+    async with core.Session() as session:
+        runtime = await session.runtime("host-1")
+        made = {
+            "Runtime": runtime,
+            "RuntimeGroup": await session.group([runtime]),
+            "RuntimeManager": await session.manager(),
+            "RuntimeTask": core.RuntimeTask(),
+        }[owner]
+        names = {name for name in dir(getattr(lazytui, owner)) if name[0] != "_"}
+
+        assert {name for name in names if not hasattr(made, name)} == set(ELSEWHERE[owner].split())
+
+
+@pytest.mark.fact("Runtime.WORKING_DIR_ENV_VAR_NAME")
 def test_the_name_of_the_variable_of_the_working_directory_is_told() -> None:
     assert Runtime.WORKING_DIR_ENV_VAR_NAME == "WORKING_DIR"
 

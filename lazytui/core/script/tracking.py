@@ -11,6 +11,7 @@ from lazytui.core.step import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from lazytui.core.script.runtime import ScriptRuntime
     from lazytui.core.script.session import Session
@@ -76,6 +77,15 @@ class Executions:
             TaskExecutionError: one failed, and nobody was told so before.
         """
         await join(self.joined)
+
+    async def returns(self) -> list[Any]:
+        """Wait until all are over, and give what functions gave back, in the order of the starts.
+
+        Raises:
+            TaskExecutionError: a step failed.
+            UntrustedReturnError: what was given back holds more than plain data.
+        """
+        return [value for run in self.joined for value in await run.returns()]
 
 
 async def join(runs: Sequence[Execution]) -> None:
