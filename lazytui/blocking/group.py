@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from lazytui.blocking.calls import call, is_over
 from lazytui.blocking.held import Held
+from lazytui.blocking.ports import GroupPorts
 from lazytui.blocking.printing import print_hosts, print_info
 from lazytui.blocking.runtime import Runtime
 from lazytui.blocking.task import RuntimeTask, our_tasks_in_errors, returns_of
@@ -23,7 +24,7 @@ Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
 
-class RuntimeGroup(Held):
+class RuntimeGroup(GroupPorts, Held):
     """Runtimes that one works with as if they were one.
 
     Examples:
@@ -169,78 +170,6 @@ class RuntimeGroup(Held):
             InvalidRuntimeError: a host cannot be used.
         """
         self._ask(ScriptGroup.fill_runtime_info_buffers)
-
-    # -- ports
-
-    def expose_port_to_runtimes(
-        self,
-        local_port: int,
-        runtime_port: int | list[int] | None = None,
-        exclude_hosts: str | list[str] | None = None,
-    ) -> int:
-        """Make a port of this machine reachable on all members but the excluded ones.
-
-        Args:
-            local_port: where the service listens here.
-            runtime_port: where it becomes reachable: the same number by default; of a list, the
-                first that is free on all.
-            exclude_hosts: members where it is not to be reached.
-
-        Returns:
-            The port where it is reachable.
-
-        Raises:
-            ValueError: a port is none, an excluded host is no member, or no member is left.
-            PortInUseError: the port is taken on a member; it is exposed on none then.
-            NoPortsLeftError: none of the list is free on all.
-        """
-        return self._ask(
-            lambda core: core.expose_port_to_runtimes(local_port, runtime_port, exclude_hosts)
-        )
-
-    def expose_port_from_runtime_to_group(
-        self, host: str, runtime_port: int, group_port: int | list[int] | None = None
-    ) -> int:
-        """Make a port of a member reachable on all others.
-
-        Args:
-            host: the member with the service.
-            runtime_port: where it listens there.
-            group_port: where it becomes reachable: the same number by default; of a list, the
-                first that is free on all others.
-
-        Returns:
-            The port where it is reachable.
-
-        Raises:
-            ValueError: the host is no member, a port is none, or there is no other member.
-            PortInUseError: the port is taken on a member; it is exposed on none then.
-            NoPortsLeftError: none of the list is free on all.
-        """
-        return self._ask(
-            lambda core: core.expose_port_from_runtime_to_group(host, runtime_port, group_port)
-        )
-
-    def get_free_port(self, ports: list[int], enforce_check_on_localhost: bool = False) -> int:
-        """Give the first of some ports that is free on all members.
-
-        Args:
-            ports: to choose from.
-            enforce_check_on_localhost: it must be free on this machine, too.
-
-        Raises:
-            NoPortsLeftError: none is free everywhere, or there are none.
-            ValueError: one is no port.
-        """
-        return self._ask(lambda core: core.get_free_port(ports, enforce_check_on_localhost))
-
-    def has_free_port(self, port: int, exclude_hosts: list[str] | str | None = None) -> bool:
-        """Whether nobody listens on a port on any member but the excluded ones.
-
-        Raises:
-            ValueError: it is no port, or an excluded host is no member.
-        """
-        return self._ask(lambda core: core.has_free_port(port, exclude_hosts))
 
     # -- tasks
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from lazytui.blocking.calls import call, is_over
+from lazytui.blocking.facts import RuntimeFacts
 from lazytui.blocking.held import Held
+from lazytui.blocking.ports import RuntimePorts
 from lazytui.blocking.process import PortProcess, Process, TaskProcess
 from lazytui.blocking.task import RuntimeTask, our_tasks_in_errors, returns_of
 from lazytui.core.script.runtime import ScriptRuntime
@@ -22,10 +24,9 @@ Answer = TypeVar("Answer")
 
 _TASK = "task::"
 _PORT = "port::"
-_MB = 1 << 20
 
 
-class Runtime(Held):
+class Runtime(RuntimeFacts, RuntimePorts, Held):
     """A host that answers over ssh and has Python.
 
     Args:
@@ -68,68 +69,6 @@ class Runtime(Held):
     def host(self) -> str:
         """The name of the host."""
         return self._core.host
-
-    @property
-    def class_name(self) -> str:
-        """The name of this class."""
-        return type(self).__name__
-
-    @property
-    def info(self) -> dict[str, Any]:
-        """What the host is: ``os cpu_cores memory python_version gpus host``; read once.
-
-        Memory is in bytes; memory and cores respect the limits of cgroups.
-        """
-        found = self._ask(ScriptRuntime.info)
-        return {
-            "host": self.host,
-            "os": found.os,
-            "cpu_cores": found.cpu_cores,
-            "memory": found.memory,
-            "python_version": found.python_version,
-            "gpus": list(found.gpus),
-        }
-
-    @property
-    def os(self) -> str:
-        """The operating system."""
-        return self._ask(ScriptRuntime.info).os
-
-    @property
-    def cpu_cores(self) -> int:
-        """How many cores there are to use."""
-        return self._ask(ScriptRuntime.info).cpu_cores
-
-    @property
-    def memory(self) -> int:
-        """Bytes of memory there are to use."""
-        return self._ask(ScriptRuntime.info).memory
-
-    @property
-    def memory_in_mb(self) -> int:
-        """Memory in MB (2**20 bytes)."""
-        return self.memory // _MB
-
-    @property
-    def python_version(self) -> str:
-        """The version of the host's Python."""
-        return self._ask(ScriptRuntime.info).python_version
-
-    @property
-    def gpus(self) -> list[str]:
-        """The names of the GPUs."""
-        return list(self._ask(ScriptRuntime.info).gpus)
-
-    @property
-    def gpu_count(self) -> int:
-        """How many GPUs there are."""
-        return len(self.gpus)
-
-    def print_info(self) -> None:
-        """Print what the host is, as a table."""
-        from lazytui.blocking.printing import print_info
-
-        print_info([self.info])
 
     def is_valid_runtime(self) -> bool:
         """Whether the host can be used now."""
@@ -211,51 +150,6 @@ class Runtime(Held):
             ValueError: the path is empty.
         """
         return self._ask(lambda core: core.delete_dir(path))
-
-    # -- ports
-
-    def get_free_port(self, ports: Sequence[int]) -> int:
-        """Give the first of some ports that is free on the host.
-
-        Raises:
-            NoPortsLeftError: none is free, or there are none.
-            ValueError: one is no port.
-        """
-        return self._ask(lambda core: core.get_free_port(ports))
-
-    def has_free_port(self, port: int) -> bool:
-        """Whether nobody on the host listens on a port.
-
-        Raises:
-            ValueError: it is no port.
-        """
-        return self._ask(lambda core: core.has_free_port(port))
-
-    def expose_port_to_runtime(
-        self, local_port: int, runtime_port: int | list[int] | None = None
-    ) -> str:
-        """Make a port of this machine reachable on the host.
-
-        Args:
-            local_port: where the service listens here.
-            runtime_port: where it becomes reachable there: the same number by default; of a
-                list, the first that is free.
-
-        Returns:
-            The key of the process, for :meth:`get_process` and :meth:`stop_process`.
-
-        Raises:
-            ValueError: a port is none.
-            PortInUseError: the port is taken.
-            NoPortsLeftError: none of the list is free.
-        """
-        return self._ask(lambda core: core.expose_port_to_runtime(local_port, runtime_port)).key
-
-    def expose_port_from_runtime(
-        self, runtime_port: int, local_port: int | list[int] | None = None
-    ) -> str:
-        """Make a port of the host reachable on this machine; see :meth:`expose_port_to_runtime`."""
-        return self._ask(lambda core: core.expose_port_from_runtime(runtime_port, local_port)).key
 
     # -- tasks
 

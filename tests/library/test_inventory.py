@@ -91,6 +91,6 @@ def test_the_facts_have_every_name_of_the_seed_s_document() -> None:
 @pytest.mark.parametrize("owner", ["Runtime", "RuntimeGroup", "RuntimeManager", "RuntimeTask"])
 def test_every_public_name_of_a_class_is_a_fact(owner: str) -> None:
     beyond = {"RuntimeGroup.map"}  # ours, on top of the seed's
-    public = {f"{owner}.{name}" for name in vars(getattr(lazytui, owner)) if name[0] != "_"}
+    public = {f"{owner}.{name}" for name in dir(getattr(lazytui, owner)) if name[0] != "_"}
 
     assert public - beyond == {str(each) for each in NAMES if each.owner == owner and each.name}
