@@ -38,12 +38,12 @@ HEAL = ClusterSpec(NAME, ClusterKind.DASK, "*")
 
 
 async def until(engine: Engine, name: str, holds: Callable[[Cluster], bool]) -> Cluster:
-    """Wait until something holds for a cluster."""
+    """Wait until something holds for a cluster; gives it as it was at that moment."""
     async with asyncio.timeout(60):
         with engine.events.subscribe() as events:
-            while not holds(engine.clusters.get(name)):
+            while not holds(cluster := engine.clusters.get(name)):
                 await events.drain()
-    return engine.clusters.get(name)
+    return cluster
 
 
 def worker(cluster: Cluster, name: str) -> ClusterWorker:
@@ -83,8 +83,10 @@ async def test_a_dask_cluster_heals_scales_and_leaves_nothing(apart: SSHFarm) ->
             os.kill(next(iter(pids.values())), signal.SIGKILL)
             (nanny,) = processes("dask_worker", f"--name={NAME} w-1")
             os.kill(nanny, signal.SIGKILL)
-            await until(engine, NAME, lambda now: worker(now, "w-1").state is WorkerState.RETRYING)
-            retried = worker(clusters.get(NAME), "w-1")
+            ill = await until(
+                engine, NAME, lambda now: worker(now, "w-1").state is WorkerState.RETRYING
+            )
+            retried = worker(ill, "w-1")
             assert retried.retry_at is not None
             assert "KILL" in retried.reason
             healed = await until(engine, NAME, lambda now: now.running == 3)
