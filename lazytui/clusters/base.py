@@ -30,10 +30,12 @@ class MasterLauncher(ABC):
     Attributes:
         host: where it runs; empty for the manager.
         spare_ports: for what it needs besides the port where it listens.
+        label: what people see of its exposures.
     """
 
     title: ClassVar[str] = "master"
     host = ""
+    label = ""
 
     def __init__(self, runtime_group: ScriptGroup) -> None:
         self.runtime_group = runtime_group
@@ -98,6 +100,7 @@ class WorkerLauncher(ABC):
     Attributes:
         master_runtime: where the master runs; None for the manager. A master on a host is
             reachable on all others already.
+        master_label: what people see of the exposure of a master on the manager.
         on_change: called after each change of a worker; must be quick.
         task_name: gives the name of the task of a worker, by its number from 0.
     """
@@ -110,6 +113,7 @@ class WorkerLauncher(ABC):
         self.exposures: list[ScriptExposure] = []
         self.claims = PortClaims()
         self.master_runtime: ScriptRuntime | None = None
+        self.master_label = ""
         self.on_change: Callable[[], None] = lambda: None
         self.task_name: Callable[[int], str] = lambda number: f"worker-{number + 1}"
         self._count = 0
@@ -334,6 +338,7 @@ class MasterWorkerCluster(RuntimeCluster):
         if count < 1:
             raise ValueError(f"a cluster needs at least one worker, not {count}")
         self.worker_launcher.master_runtime = await self.master_launcher.runtime()
+        self.worker_launcher.master_label = self.master_launcher.label
         self.ports = await self.worker_launcher.start(count, self.master_port, self.ports, debug)
 
     async def log(self) -> list[tuple[str, str]]:

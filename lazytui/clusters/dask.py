@@ -12,7 +12,7 @@ from lazytui.clusters.dask_master import DaskMasterLauncher, DaskRuntimeMasterLa
 from lazytui.clusters.versions import check_versions
 from lazytui.clusters.workers import last_line
 from lazytui.core.cluster_model import WorkerState
-from lazytui.core.script.ports import expose_to, expose_worker
+from lazytui.core.script.ports import expose_part, expose_to
 from lazytui.core.script.together import each
 from lazytui.errors import LazytuiError
 from lazytui.text import sanitize
@@ -69,7 +69,9 @@ class DaskWorkerLauncher(WorkerLauncher):
         """Start more workers; see :meth:`WorkerLauncher.start`. Each needs two ports."""
         group = self.runtime_group
         if master_port not in self._exposed and self.master_runtime is None:
-            exposure = await expose_to(group.session, group.runtimes, master_port, None)
+            exposure = await expose_to(
+                group.session, group.runtimes, master_port, None, self.master_label
+            )
             self._exposed[master_port] = [exposure]
             self.exposures.append(exposure)
         wanted = PORTS * worker_count
@@ -126,7 +128,7 @@ class DaskWorkerLauncher(WorkerLauncher):
         source = self.runtime_group.get_runtime(host)
         others = [member for member in self._members if member is not source]
         name = self._titles.get(ports[0], "")
-        made = await expose_worker(self.runtime_group.session, source, others, ports, name)
+        made = await expose_part(self.runtime_group.session, source, others, ports, name)
         self.exposures += made
         self._exposed.update(dict.fromkeys(ports, made))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lazytui.clusters.base import MasterLauncher
 from lazytui.clusters.local import KEPT, RETRY_S, TAIL, LocalProcess
 from lazytui.clusters.workers import why
-from lazytui.core.script.ports import expose_between, expose_from
+from lazytui.core.script.ports import expose_part
 from lazytui.core.script.task import ScriptTask
 from lazytui.core.script.together import each
 from lazytui.core.script.tracking import start
@@ -145,9 +145,11 @@ class DaskRuntimeMasterLauncher(SchedulerLauncher):
         try:
             await start(group.session, [(runtime, self.task)], omit_on_join=True, tell=tell)
             await self._wait_until_it_listens(runtime, timeout)
-            await each(taken, lambda port: self._expose_here(runtime, port))
-            if others:
-                await self._expose_to(runtime, self.port, others)
+            session, label = group.session, self.label
+            self.exposures += await expose_part(session, runtime, others, [self.port], label)
+            if self.dashboard_port:
+                dashboard = [self.dashboard_port]
+                self.exposures += await expose_part(session, runtime, (), dashboard, label)
         except BaseException:
             await self.cleanup()
             raise
@@ -192,13 +194,3 @@ class DaskRuntimeMasterLauncher(SchedulerLauncher):
         said = sanitize((await run.printed_last(TAIL)).decode("utf-8", "replace")).strip()
         words = f"the Dask scheduler on {self.host} {why_not}"
         raise MasterStartError(words + (f"\n{said}" if said else ""))
-
-    async def _expose_here(self, runtime: ScriptRuntime, port: int) -> None:
-        made = await expose_from(self.runtime_group.session, runtime, port, None)
-        self.exposures.append(made)
-
-    async def _expose_to(
-        self, runtime: ScriptRuntime, port: int, others: Sequence[ScriptRuntime]
-    ) -> None:
-        session = self.runtime_group.session
-        self.exposures.append(await expose_between(session, runtime, others, port, None))

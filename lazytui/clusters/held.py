@@ -77,7 +77,8 @@ class HeldCluster:
         await self._session.__aenter__()
         group = await self._session.group(hosts=self.hosts)
         cluster = self._cluster = _make(self.spec, group)
-        launcher = cluster.worker_launcher
+        master, launcher = cluster.master_launcher, cluster.worker_launcher
+        master.label = f"{self.spec.name} {master.title}"
         launcher.on_change = self._worker_changed
         launcher.task_name = lambda number: f"{self.spec.name} w-{number}"
         await cluster.start(self.wanted, self.spec.master_port)

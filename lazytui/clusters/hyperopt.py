@@ -98,7 +98,8 @@ class HyperoptWorkerLauncher(WorkerLauncher):
         """Make the database reachable on all hosts."""
         if not self.exposures:
             group = self.runtime_group
-            made = await expose_to(group.session, group.runtimes, self._master_port, None)
+            port, label = self._master_port, self.master_label
+            made = await expose_to(group.session, group.runtimes, port, None, label)
             self.exposures.append(made)
 
 

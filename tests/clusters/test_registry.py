@@ -135,6 +135,8 @@ async def test_a_cluster_whose_scheduler_dies_has_failed_and_says_so(apart: SSHF
         assert [each.host for each in cluster.workers] == ["node2"]
         async with client_of(cluster) as client:
             assert await client.submit(sum, [1, 2]) == 3
+        names = {exposure.spec.name for exposure in engine.exposures.all()}
+        assert names == {"far scheduler", "far w-0"}
 
         (scheduler,) = processes("lazytui_routes", f"--port={cluster.master_port}")
         os.kill(scheduler, signal.SIGKILL)

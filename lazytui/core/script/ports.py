@@ -93,7 +93,11 @@ class ScriptExposure:
 
 
 async def expose_to(
-    session: Session, runtimes: Sequence[ScriptRuntime], local_port: int, ports: Ports
+    session: Session,
+    runtimes: Sequence[ScriptRuntime],
+    local_port: int,
+    ports: Ports,
+    name: str = "",
 ) -> ScriptExposure:
     """Make a port of the manager reachable on runtimes.
 
@@ -103,6 +107,7 @@ async def expose_to(
         local_port: where the service listens on the manager.
         ports: where it becomes reachable: the same number by default; of several, the first that
             is free on all.
+        name: what people see of it.
 
     Raises:
         ValueError: a port is none, or there is no runtime.
@@ -110,7 +115,7 @@ async def expose_to(
         NoPortsLeftError: none of the ports is free on all.
         InvalidRuntimeError, ExposureError: a host cannot be used, or does not allow it.
     """
-    return await _expose(session, Direction.TO_RUNTIMES, None, local_port, runtimes, ports)
+    return await _expose(session, Direction.TO_RUNTIMES, None, local_port, runtimes, ports, name)
 
 
 async def expose_from(
@@ -134,7 +139,7 @@ async def expose_between(
     return await _expose(session, Direction.TO_GROUP, source, runtime_port, runtimes, ports)
 
 
-async def expose_worker(
+async def expose_part(
     session: Session,
     source: ScriptRuntime,
     others: Sequence[ScriptRuntime],
@@ -142,6 +147,8 @@ async def expose_worker(
     name: str,
 ) -> list[ScriptExposure]:
     """Make ports of a runtime reachable by the same numbers on the manager and on other runtimes.
+
+    As the parts of a cluster want it: all reach all.
 
     Args:
         session: what the script holds.
@@ -175,6 +182,7 @@ async def _expose(
     port: int,
     targets: Sequence[ScriptRuntime],
     ports: Ports,
+    name: str = "",
 ) -> ScriptExposure:
     check_port(port)
     if direction is not Direction.FROM_RUNTIME and not targets:
@@ -190,6 +198,7 @@ async def _expose(
         source=source.host if source is not None else "",
         targets=tuple(target.host for target in targets),
         auto=False,  # it is the script's, and ends with it
+        name=name,
     )
     return await _add(session, spec, members, choices if isinstance(ports, list) else None)
 
