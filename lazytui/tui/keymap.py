@@ -512,12 +512,12 @@ KEYMAP: tuple[Key, ...] = (
 CHANGES = frozenset(
     (scope, name.replace("-", "_"))
     for scope, names in {
-        "hosts": "run shell group-new",
+        "hosts": "run shell group-new new-cluster",
         "files": "copy-across copy-all cancel edit rename delete mkdir",
         "transfers": "go-on stop",
         "clusters": "add start stop edit scale-up scale-down delete kill",
         "ports": "add stop restart edit auto delete",
-        "groups": "group-run group-new group-edit group-remove",
+        "groups": "group-run group-new new-cluster group-edit group-remove",
         "host": "run shell",
         "tasks": "rerun stop kill delete",
         "output": "stop rerun",

@@ -77,6 +77,15 @@ async def test_workers_are_shown_with_what_they_do_and_why_one_does_not() -> Non
         assert "retry 5 s" in lost
 
 
+async def test_a_long_reason_is_whole_where_there_is_room() -> None:
+    why = "killed by SIGKILL, exit 137: 2026-12-01 10:52:02,636 - distributed.core - the last words"
+    lost = worker(0, "gpu01", state=WorkerState.RETRYING, reason=why, retry_at=NOW + 2)
+    async with shown(engine_of(replace(running(SWEEP), workers=(lost,))), (140, 40)) as pilot:
+        await on_clusters(pilot, "1 of 1")
+        assert f"{why} " in row_of(pilot.app, "w-0")
+        assert "retry 2 s" in row_of(pilot.app, "w-0")
+
+
 async def test_versions_say_what_is_the_same_and_what_differs() -> None:
     async with shown(engine_of(failed(SWEEP))) as pilot:
         await on_clusters(pilot, "1 of 1")

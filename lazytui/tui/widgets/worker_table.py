@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lazytui.core.cluster_model import ClusterWorker
     from lazytui.tui.context import Clock
 
+_BESIDE = 37  # cells of numbers and gaps that a reason runs over, beside what a worker does
 _WORDS = ("worker", "host", "seen")  # what a worker has that does not run; between is the reason
 
 
@@ -67,13 +68,16 @@ class WorkerTable(LineTable):
         name = max((cell_len(sanitize(each.name)) for each in shown), default=0)
         host = max((cell_len(sanitize(each.host)) for each in shown), default=0)
         doing = max((cell_len(sanitize(each.doing)) for each in shown), default=0)
+        trouble = max((cell_len(trouble_text(each)) for each in shown if each.reason), default=0)
         columns = (
             Column("worker", "worker", max(6, min(name + 2, 14)), grow_to=min(name + 2, 24)),
             Column("host", "host", max(5, min(host, 12)), grow_to=min(host, 24)),
             Column("threads", "threads", 7, drop=3, right=True),
             Column("memory", "memory", 9, drop=2, right=True),
             Column("cpu", "cpu", 5, drop=1, right=True),
-            Column("doing", "doing", 12, drop=1, grow_to=max(20, min(doing, 60))),
+            Column(
+                "doing", "doing", 12, drop=1, grow_to=max(20, min(doing, 60), trouble - _BESIDE)
+            ),
             Column("again", "restarts", 8, drop=4, right=True),
             Column("seen", "last seen", 10),
         )
