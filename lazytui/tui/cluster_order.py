@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lazytui.core.cluster_model import MANAGER, ClusterKind, ClusterSpec
@@ -104,7 +105,9 @@ def order_of(draft: ClusterDraft, engine: EngineView) -> ClusterSpec:
     )
     if draft.kind is ClusterKind.DASK:
         return replace(spec, master=_master(draft.master.strip(), engine))
-    return replace(spec, dbname=draft.dbname.strip() or "hyperopt", dbpath=draft.dbpath.strip())
+    return replace(
+        spec, dbname=draft.dbname.strip() or "hyperopt", dbpath=_folder(draft.dbpath.strip())
+    )
 
 
 def _number(text: str, what: str, least: int, most: int) -> int | None:
@@ -114,6 +117,15 @@ def _number(text: str, what: str, least: int, most: int) -> int | None:
     if not (text.isascii() and text.isdigit()) or not least <= int(text[:9]) <= most:
         raise UsageError(f"{what}: a number from {least} to {most}, not {text!r}")
     return int(text)
+
+
+def _folder(text: str) -> str:
+    if not text:
+        return ""
+    folder = Path(text).expanduser()
+    if not folder.is_absolute():
+        raise UsageError(f"the folder: from the root or the home, /… or ~/…, not {text!r}")
+    return str(folder)
 
 
 def _master(text: str, engine: EngineView) -> str:

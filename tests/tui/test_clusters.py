@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -519,11 +520,15 @@ async def test_hyperopt_has_fields_of_its_own() -> None:
         await pilot.press("right")
         await settle(pilot, "Database")
         assert "Scheduler" not in text(pilot.app)
-        await typed(pilot, name="tune", where="gpu[01-02]", dbname="trials", dbpath="/data/db")
+        await typed(pilot, name="tune", where="gpu[01-02]", dbname="trials", dbpath="db")
+        await pilot.press("enter")
+        await settle(pilot, "the folder: from the root or the home")
+        await typed(pilot, dbpath="~/db")
         await pilot.press("enter")
         await until(pilot, lambda: bool(asked(engine, "start")))
     (spec,) = asked(engine, "add")[0]
-    assert (spec.kind, spec.dbname, spec.dbpath) == (ClusterKind.HYPEROPT, "trials", "/data/db")
+    folder = str(Path.home() / "db")
+    assert (spec.kind, spec.dbname, spec.dbpath) == (ClusterKind.HYPEROPT, "trials", folder)
 
 
 @pytest.mark.parametrize(
