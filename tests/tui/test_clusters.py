@@ -746,8 +746,10 @@ def everywhere(nasty: str) -> FakeEngine:
     return engine
 
 
-@pytest.mark.parametrize("size", [(40, 10), (110, 30)])
-@pytest.mark.parametrize("nasty", NASTY)
+@pytest.mark.parametrize(
+    ("nasty", "size"),
+    [*((nasty, (110, 30)) for nasty in NASTY), *((n, (40, 10)) for n in ("wide", "long", "bidi"))],
+)
 async def test_nasty_text_is_shown_and_harms_nothing(nasty, size) -> None:
     async with shown(everywhere(NASTY[nasty]), size) as pilot:
         await pilot.press("5")
