@@ -31,6 +31,8 @@ TOO_LATE = (
     " __del__ or in what atexit calls last"
 )
 
+CLOSED = "lazytui was closed while it was asked"
+
 Held = TypeVar("Held")
 Answer = TypeVar("Answer")
 
@@ -134,7 +136,7 @@ class _House(Generic[Held]):
     def __init__(self, open_held: Callable[[], AbstractAsyncContextManager[Held]]) -> None:
         self._open_held = open_held
         self._opened: concurrent.futures.Future[Held] = concurrent.futures.Future()
-        self._calls: set[_Call[Any]] = set()
+        self._asked: set[_Call[Any]] = set()  # by any thread, and not answered yet
         self._loop = asyncio.new_event_loop()
         self._workers = Workers()
         self._loop.set_default_executor(self._workers)
@@ -154,16 +156,26 @@ class _House(Generic[Held]):
         return self._thread.is_alive()
 
     def call(self, ask: Callable[[Held], Coroutine[Any, Any, Answer]]) -> Answer:
-        call = _Call(self._loop, lambda: ask(self._held), self._calls)
+        call = _Call(self._loop, lambda: ask(self._held))
+        self._asked.add(call)
         try:
-            self._loop.call_soon_threadsafe(call.begin)
+            self._send(lambda: call.give_up() if self._leave.is_set() else call.begin())
             return call.answer.result()
         except concurrent.futures.CancelledError:
-            raise RuntimeError("lazytui was closed while it was asked") from None
+            raise RuntimeError(CLOSED) from None
         except BaseException:
             if not call.answer.done():  # it is ours: Ctrl-C, or what a signal handler raised
                 self._cancel(call)
             raise
+        finally:
+            self._asked.discard(call)
+
+    def _send(self, do: Callable[[], None]) -> None:
+        """Have something done on the loop."""
+        try:
+            self._loop.call_soon_threadsafe(do)
+        except RuntimeError:
+            raise RuntimeError(CLOSED) from None
 
     def _cancel(self, call: _Call[Any]) -> None:
         with contextlib.suppress(concurrent.futures.CancelledError, Exception):
@@ -193,14 +205,17 @@ class _House(Generic[Held]):
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._workers.shutdown()
             self._loop.close()
+            for call in list(self._asked):  # nobody is left who could answer
+                call.give_up()
 
     async def _hold(self) -> None:
         async with self._open_held() as held:
             self._opened.set_result(held)
             await self._leave.wait()
-            for call in list(self._calls):
+            begun = list(self._asked)
+            for call in begun:
                 call.cancel()
-            await asyncio.gather(*(call.ended() for call in self._calls), return_exceptions=True)
+            await asyncio.gather(*(call.ended() for call in begun))
 
 
 class _Call(Generic[Answer]):
@@ -210,40 +225,38 @@ class _Call(Generic[Answer]):
         self,
         loop: asyncio.AbstractEventLoop,
         ask: Callable[[], Coroutine[Any, Any, Answer]],
-        calls: set[_Call[Any]],
     ) -> None:
         self.answer: concurrent.futures.Future[Answer] = concurrent.futures.Future()
         self._loop = loop
         self._ask = ask
-        self._calls = calls
-        self._task: asyncio.Task[Answer] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        self._calls.add(self)
+        self._task = self._loop.create_task(self._answer())
+        self._task.add_done_callback(lambda task: self.give_up())
+
+    async def _answer(self) -> None:
         try:
-            self._task = self._loop.create_task(self._ask())
-        except BaseException as error:
-            self._calls.discard(self)
+            answer = await self._ask()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # SystemExit, too: it is for who asked, not for the loop
             self.answer.set_exception(error)
-            return
-        self._task.add_done_callback(self._end)
+        else:
+            self.answer.set_result(answer)
 
     def cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
+    def give_up(self) -> None:
+        """Say that there will be no answer, unless there is one."""
+        if not self.answer.done():
+            self.answer.set_exception(concurrent.futures.CancelledError())
+
     async def ended(self) -> None:
         if self._task is not None:
             await asyncio.wait([self._task])
-
-    def _end(self, task: asyncio.Task[Answer]) -> None:
-        self._calls.discard(self)
-        if task.cancelled():
-            self.answer.set_exception(concurrent.futures.CancelledError())
-        elif (error := task.exception()) is not None:
-            self.answer.set_exception(error)
-        else:
-            self.answer.set_result(task.result())
 
 
 def _at_end_of_worker(close: Callable[[], None]) -> None:

@@ -129,6 +129,58 @@ def test_a_call_from_its_own_loop_is_refused_instead_of_waiting_for_ever(
         bridge.call(call_again)
 
 
+def test_who_asks_while_it_is_closed_is_answered_or_told_so(bridge: Bridge[Held]) -> None:
+    over = threading.Event()
+    answers: list[str] = []
+
+    def ask() -> None:
+        while not over.is_set():
+            try:
+                bridge.call(itself)
+                answers.append("answered")
+            except RuntimeError as error:
+                answers.append(str(error))
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(ask) for _ in range(4)]
+        for _ in range(100):
+            bridge.close()
+        over.set()
+        for each in asking:
+            each.result(20)  # none waits for ever
+
+    assert set(answers) <= {"answered", "lazytui was closed while it was asked"}
+    assert "answered" in answers
+
+
+def test_a_call_that_waits_is_told_when_it_is_closed(bridge: Bridge[Held]) -> None:
+    begun = threading.Event()
+
+    async def wait(held: Held) -> None:
+        begun.set()
+        await asyncio.sleep(600)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(bridge.call, wait)
+        assert begun.wait(20)
+        bridge.close()
+        with pytest.raises(RuntimeError, match="closed while it was asked"):
+            waiting.result(20)
+
+
+def test_an_exit_inside_a_coroutine_is_for_who_asked_and_does_not_end_the_loop(
+    bridge: Bridge[Held],
+) -> None:
+    async def leave(held: Held) -> None:
+        raise SystemExit(3)
+
+    first = bridge.call(itself)
+    with pytest.raises(SystemExit):
+        bridge.call(leave)
+
+    assert bridge.call(itself) is first
+
+
 def test_ctrl_c_cancels_the_coroutine_and_waits_until_it_has_tidied_up(
     bridge: Bridge[Held],
 ) -> None:
