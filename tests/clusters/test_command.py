@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,11 @@ def listed(farm: SSHFarm) -> list[dict[str, object]]:
     return json.loads(said(farm, "--json"))
 
 
+def folder_of(pid: int) -> Path:
+    words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return Path(next(word for word in words if word.startswith("--local")).partition("=")[2])
+
+
 def test_a_cluster_from_the_command_line_and_what_is_left_when_its_engine_is_killed(
     engine_apart: SSHFarm,
 ) -> None:
@@ -68,6 +74,9 @@ def test_a_cluster_from_the_command_line_and_what_is_left_when_its_engine_is_kil
     assert "== scheduler on node3" in said(farm, "logs", NAME)
     assert "there are scheduler, w-0" in said(farm, "logs", NAME, "w-9", code=2)
 
+    folders = {folder_of(pid) for pid in processes(f"{NAME} w-", "--local-directory=")}
+    assert len(folders) == 3
+    assert all(folder.is_dir() for folder in folders)
     (engine,) = processes("lazytui.door.process", str(farm.config))
     os.kill(engine, signal.SIGKILL)
     deadline = time.monotonic() + 60
@@ -77,6 +86,9 @@ def test_a_cluster_from_the_command_line_and_what_is_left_when_its_engine_is_kil
     assert dead["state"] == "failed"
     assert "was killed" in str(dead["reason"])
     while processes(f"{NAME} w-") or processes(f"--port={cluster['master_port']}"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    while any(folder.exists() for folder in folders):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     while json.loads(lazytui(farm, "ports", "--json", **path()).stdout):
