@@ -57,7 +57,9 @@ async def _demo(hosts: int, look: list[str], words: list[str]) -> int:
     async with demo_cluster(hosts) as cluster:
         environ = {**os.environ, **cluster.environ}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "lazytui", "-F", str(cluster.config), *look, *words, env=environ
+            *(sys.executable, "-m", "lazytui", "-F", str(cluster.config), *look, *words),
+            env=environ,
+            cwd=None if words else cluster.home,  # where something lies to be tried
         )
         return await process.wait()
 

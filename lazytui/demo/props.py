@@ -1,4 +1,4 @@
-"""What lies about on the pretend hosts: an nvidia-smi, and a few scripts worth running."""
+"""What lies about on the pretend hosts and here: an nvidia-smi, and what is worth running."""
 
 from __future__ import annotations
 
@@ -116,3 +116,51 @@ HOME_FILES: Final = {
     "bench.sh": BENCH,
     "backup.sh": BACKUP,
 }
+
+HERE: Final = """\
+This is your home in the demo; a pretend host is on the other side. Try on this screen:
+
+    a           choose the host of the other side
+    c           copy what is under the cursor there; C to several hosts at once
+    t           the transfers
+
+words.toml is a task of several steps: it sends words.txt, counts it, calls a Python function, and
+gets a file from each host. n on Tasks (2) makes a task: there ctrl+o opens it and r runs it.
+"""
+
+WORDS: Final = "".join(f"{word} {number}\n" for number in range(400) for word in ("ssh", "tmux"))
+
+COUNT: Final = '''\
+"""A function for the hosts: it is sent there as it is."""
+
+
+def lengths(path="words.txt"):
+    """Give how many words of each length are in a file."""
+    found = {}
+    with open(path) as lines:
+        for line in lines:
+            size = len(line.split()[0])
+            found[size] = found.get(size, 0) + 1
+    print("lengths of words:", found)
+    return found
+'''
+
+TASK: Final = """\
+name = "words"
+where = "cpu[01-02]"
+
+[[steps]]
+send = "words.txt"
+
+[[steps]]
+run = "cut -d' ' -f1 words.txt | sort | uniq -c | tee top.txt"
+
+[[steps]]
+function = "count.py:lengths"
+
+[[steps]]
+get = "top.txt"
+to = "results/"
+"""
+
+FILES_HERE: Final = {"README": HERE, "words.txt": WORDS, "count.py": COUNT, "words.toml": TASK}

@@ -37,6 +37,7 @@ def main() -> None:
 async def _serve(stage: Stage, hosts: list[PretendHost]) -> None:
     stop = _end_of_parent()
     client_key = _write_client_key(stage)
+    stage.furnish()
     for host in hosts:
         stage.host(host.name).build(host)
     async with AsyncExitStack() as stack:

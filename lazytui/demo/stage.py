@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lazytui.demo.props import HOME_FILES, NVIDIA_SMI
+from lazytui.demo.props import FILES_HERE, HOME_FILES, NVIDIA_SMI
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -125,6 +125,15 @@ class Stage:
     def host(self, name: str) -> HostFolder:
         """The folder of one pretend host."""
         return HostFolder(self.hosts / name)
+
+    def furnish(self) -> None:
+        """Put into the manager's home what is worth sending and running.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        for name, text in FILES_HERE.items():
+            (self.home / name).write_text(text)
 
     def write_config(self, entries: Iterable[Entry]) -> None:
         """Write the ssh config and known_hosts.

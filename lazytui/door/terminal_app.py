@@ -16,6 +16,7 @@ from lazytui.tui.app import LazytuiApp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from textual.driver import Driver
     from textual.screen import Screen
@@ -46,6 +47,7 @@ class TerminalApp(LazytuiApp):
         channel: TerminalChannel,
         look: Look,
         residence: Residence,
+        folder: Path,
         on_shown: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(
@@ -53,6 +55,7 @@ class TerminalApp(LazytuiApp):
             look=look,
             driver_class=cast("type[Driver]", partial(ChannelDriver, channel=channel)),
             environ=channel.environ,
+            folder=folder,
             residence=residence,
         )
         self.failure: BaseException | None = None

@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 from contextvars import copy_context
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lazytui.commands.parser import add_look
@@ -92,7 +93,7 @@ async def serve_terminal(
             # What the engine begins then must not remember which app it was.
             outside = copy_context()
             status, farewell = await _show(
-                engine, channel, look, residence, lambda: outside.run(on_shown)
+                engine, channel, look, residence, _folder(hello), lambda: outside.run(on_shown)
             )
         except asyncio.CancelledError:
             channel.close(OK, "the engine was stopped; what runs on the hosts goes on")
@@ -110,6 +111,7 @@ async def _show(
     channel: TerminalChannel,
     words: argparse.Namespace,
     residence: Residence,
+    folder: Path,
     on_shown: Callable[[], None],
 ) -> tuple[int, str]:
     """Run the app of a terminal; gives the exit status, and what to say at the end."""
@@ -124,7 +126,7 @@ async def _show(
         read_only=words.readonly,
         environ=channel.environ,
     )
-    app = TerminalApp(engine, channel, look, residence, on_shown)
+    app = TerminalApp(engine, channel, look, residence, folder, on_shown)
     await _run(app, mouse=look.mouse)
     if app.failure is not None:
         return FAILED, _failure(app.failure, engine)
@@ -182,6 +184,12 @@ def _check(environ: Mapping[str, str]) -> None:
             f"the screen needs a terminal that can draw, and TERM is '{sanitize(term)}'; "
             "commands work everywhere, such as: lazytui hosts"
         )
+
+
+def _folder(hello: Hello) -> Path:
+    """Give where the user is; not looked at, as it may be on a disk that does not answer."""
+    folder = Path(hello.cwd)
+    return folder if folder.is_absolute() else Path.home()
 
 
 def _place(environ: Mapping[str, str], pid: int) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
@@ -105,6 +106,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
         look: how this terminal wants it.
         driver_class: Textual's driver for the terminal; None for its own choice.
         environ: the variables of the terminal; None when it is that of the process.
+        folder: where the user is, which relative paths are meant from.
         residence: says that the engine goes on without this terminal.
     """
 
@@ -131,6 +133,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
         look: Look | None = None,
         driver_class: type[Driver] | None = None,
         environ: Mapping[str, str] | None = None,
+        folder: Path | None = None,
         residence: Residence | None = None,
     ) -> None:
         look = look or Look()
@@ -145,6 +148,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
         elif self.no_color:
             self._look_filters.append(NoColor())
         self.engine = looking_on(engine) if look.read_only else engine
+        self.folder = folder or Path.cwd()
         self.residence = residence
         self._told_of_standstill = False
         self.context = Context(
@@ -153,6 +157,7 @@ class LazytuiApp(App[None], inherit_bindings=False):
             hidden_columns=look.hidden_columns,
             residence=residence,
             read_only=look.read_only,
+            folder=folder,
         )
         self.keys = Keys(look.keys)
         self.set_keymap(self.keys.for_textual)

@@ -15,6 +15,7 @@ from lazytui.core.plan import AT_ONCE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+    from pathlib import Path
 
     from lazytui.core.audit import AuditRecord
     from lazytui.core.cluster_model import Clusters
@@ -401,6 +402,8 @@ class Context:
     """None: the engine lives in this process, and ends with it."""
     read_only: bool = False
     """The engine refuses what changes something; its keys are not shown."""
+    folder: Path | None = None
+    """Where the user of the terminal is; None for where this process is."""
 
     @property
     def others(self) -> int:

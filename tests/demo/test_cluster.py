@@ -219,6 +219,24 @@ async def test_the_numbers_of_a_host_move(cluster: DemoCluster) -> None:
             await asyncio.sleep(0.05)
 
 
+async def test_the_task_in_the_home_runs_on_pretend_hosts(cluster: DemoCluster) -> None:
+    words = ("-F", str(cluster.config), "run", "--task", "words.toml")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "lazytui", *words),
+        cwd=cluster.home,
+        env={**os.environ, **cluster.environ},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+
+    assert process.returncode == 0, err
+    assert out.count(b"lengths of words: {3: 400, 4: 400}") == 2
+    for host in ("cpu01", "cpu02"):
+        got = (cluster.home / "results" / host / "top.txt").read_text()
+        assert got.split() == ["400", "ssh", "400", "tmux"]
+
+
 async def test_the_environment_keeps_all_of_lazytuis_files_in_the_demo(
     cluster: DemoCluster,
 ) -> None:

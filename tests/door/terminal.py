@@ -160,10 +160,11 @@ def served(engine: FakeEngine, folder: Path | None = None) -> FakeEngine:
 
 @asynccontextmanager
 async def attached(
-    engine: FakeEngine, terminal: Terminal, *argv: str, leave: bool = True
+    engine: FakeEngine, terminal: Terminal, *argv: str, leave: bool = True, folder: str = "/"
 ) -> AsyncIterator[Terminal]:
     """Serve a terminal; at the end the user leaves, unless the app has ended already."""
-    hello = Hello("screen", argv=argv, environ=terminal.environ, size=terminal.size, pid=4711)
+    environ, size = terminal.environ, terminal.size
+    hello = Hello("screen", argv=argv, environ=environ, cwd=folder, size=size, pid=4711)
     task = asyncio.ensure_future(serve_terminal(engine, terminal, hello))
     try:
         await terminal.when(lambda: "1 Hosts" in terminal.text or task.done(), "the screen")

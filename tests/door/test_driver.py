@@ -200,7 +200,7 @@ NONSENSE = [
     b"\xff\xfe\xf0\x28\x8c\x28\x00\x01",
     b"\x1b" * 500,
     b"\x1b[" + b"1;" * 500,
-    b"\x1bP" + b"x" * 5000 + b"\x1b\\",
+    b"\x1bP" + b"x" * 1000 + b"\x1b\\",
     b"\x1b[200~",  # a paste that never ends
 ]
 
@@ -209,7 +209,7 @@ NONSENSE = [
 async def test_nonsense_harms_nothing_and_keys_work_after_it(garbage):
     async with attached(served(lab()), Terminal()) as terminal:
         terminal.type(garbage, b"\x1b[201~", "\x1b[48;24;80;480;800t")
-        await terminal.until("lazytui")
+        await terminal.until("1 Hosts")
         await asyncio.sleep(0.1)
         assert terminal.ended is None
         terminal.type("\x11")  # ctrl+q works from anywhere

@@ -57,7 +57,7 @@ async def test_a_small_terminal_keeps_its_tabs_and_drops_the_others():
     engine = served(lab())
     async with attached(engine, Terminal(40, 12)) as small, attached(engine, Terminal()) as other:
         await other.until("+1 here")
-        await small.until("1 Hosts   2   3   4   6")
+        await small.until("1 Hosts   2   3   4   5   6")
         assert "here" not in small.rows[0]
 
 
@@ -148,6 +148,19 @@ def test_what_textual_would_read_of_the_engines_own_start_is_cleaned():
     environ = {"TEXTUAL_FPS": "1", "TEXTUAL_PRESS": "q", "TEXTUAL": "debug", "ESCDELAY": "500"}
     prepare(environ)
     assert environ == {"ESCDELAY": "25"}
+
+
+async def test_paths_are_meant_from_where_the_user_of_the_terminal_is():
+    engine = served(with_runs(lab()))
+    one, two = Terminal(), Terminal()
+    async with attached(engine, one, folder="/srv/one"), attached(engine, two, folder="/srv/two"):
+        for terminal, folder in ((one, "/srv/one"), (two, "/srv/two")):
+            terminal.type("4")
+            await terminal.until(f"here  {folder}")
+            terminal.type("1", "l", "S")
+            await terminal.until("plain text")
+            terminal.type("p")
+            await terminal.until(f"On the manager: {folder}/")
 
 
 async def test_a_copy_takes_the_way_of_the_clients_tmux():

@@ -49,7 +49,7 @@ def start(
         "LAZYTUI_METRICS_INTERVAL_S": "0.5",
     }
     terminal = tmux_factory(size, env)
-    terminal.start([sys.executable, "-m", "lazytui"])
+    terminal.start([sys.executable, "-m", "lazytui"], cwd=farm.home)
     return terminal
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lazytui.core.audit_export import matches, save
 from lazytui.errors import UsageError
 from lazytui.text import age_text, sanitize
 from lazytui.tui.keymap import bindings
+from lazytui.tui.place import path_meant
 from lazytui.tui.screens.ask_text import AskText
 from lazytui.tui.screens.listing import ListScreen
 from lazytui.tui.widgets.cells import Piece
@@ -18,6 +18,7 @@ from lazytui.tui.widgets.event_table import EventTable, result_piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from lazytui.core.audit import AuditRecord
     from lazytui.tui.context import Context
@@ -137,7 +138,7 @@ class EventsScreen(ListScreen):
 
         def named(text: str | None) -> None:
             if text is not None:
-                self.intend(self._save(_path(text), records), "save")
+                self.intend(self._save(path_meant(self.app, text), records), "save")
 
         def problem(text: str) -> str:
             return "" if text.strip() else "a file needs a name"
@@ -159,12 +160,3 @@ class EventsScreen(ListScreen):
         """Show only the events with these words."""
         self._text = text
         self._show()
-
-
-def _path(text: str) -> Path:
-    """Give the file a user means."""
-    path = Path(text.strip())
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError:  # ~somebody who is not there
-        return path.absolute()

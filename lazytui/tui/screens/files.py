@@ -40,6 +40,8 @@ class FilesScreen(FileDeeds):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.here = FilePane(context, None, id="here")
+        if context.folder is not None:
+            self.here.path = str(context.folder)
         self.there = FilePane(context, self._first_host(), id="there")
         self.there.is_here = False
         self._moving = Bar(id="moving", classes="ruled")

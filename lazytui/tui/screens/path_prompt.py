@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from lazytui.text import sanitize
 from lazytui.tui.keymap import bindings
+from lazytui.tui.place import path_meant
 from lazytui.tui.screens.sheet import Sheet
 from lazytui.tui.widgets.bars import Bar, KeyBar
 from lazytui.tui.widgets.cells import Piece
@@ -61,7 +62,7 @@ class PathPrompt(Sheet[Path]):
         self._expect_in(event.value)
 
     def _expect_in(self, text: str) -> None:
-        where = sanitize(str(_path(text).absolute()), max_chars=500)
+        where = sanitize(str(path_meant(self.app, text)), max_chars=500)
         self._expect.show(([Piece(f"On the manager: {where}", "quiet")], ()))
 
     def action_submit(self) -> None:
@@ -69,7 +70,7 @@ class PathPrompt(Sheet[Path]):
         text = self.query_one(Input).value
         if not text.strip():
             return
-        path = _path(text).absolute()
+        path = path_meant(self.app, text)
         if problem := self._problem(path):
             self._expect.show(([Piece(sanitize(problem, max_chars=500), "attention")], ()))
             return
@@ -95,12 +96,3 @@ class PathPrompt(Sheet[Path]):
     def action_back(self) -> None:
         """Leave; nothing is written."""
         self.leave(None)
-
-
-def _path(text: str) -> Path:
-    """What the user means by a text: ``~`` is the home."""
-    path = Path(text.strip().replace("\0", ""))
-    try:
-        return path.expanduser()
-    except RuntimeError:  # no such user
-        return path

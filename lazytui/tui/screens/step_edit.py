@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.containers import Vertical, VerticalScroll
@@ -16,6 +15,7 @@ from lazytui.core.task_file import FUNCTION, GET, RUN, SEND, StepDraft, toml_val
 from lazytui.errors import UsageError
 from lazytui.text import sanitize
 from lazytui.tui.keymap import bindings
+from lazytui.tui.place import path_meant
 from lazytui.tui.run_order import BREAK, in_one_line
 from lazytui.tui.screens.file_picker import FilePicker
 from lazytui.tui.screens.form import FormSheet
@@ -25,6 +25,8 @@ from lazytui.tui.widgets.run_form import FormRow
 from lazytui.tui.widgets.run_form_fields import TextField
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from textual.app import ComposeResult
 
 TITLES = {
@@ -164,7 +166,7 @@ class StepSheet(FormSheet[StepDraft]):
             field.value = sanitize(str(path)) + (function if self._draft.kind == FUNCTION else "")
             self.set_focus(field)
 
-        start = Path(field.value.partition(":")[0] or ".").expanduser()
+        start = path_meant(self.app, field.value.partition(":")[0])
         self.app.push_screen(FilePicker(start), chosen)
 
 

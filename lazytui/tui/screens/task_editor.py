@@ -70,7 +70,7 @@ class TaskEditor(TaskHead):
 
     def __init__(self, context: Context, draft: TaskDraft, folder: Path | None = None) -> None:
         super().__init__(context, draft)
-        self._folder = folder or Path.cwd()
+        self._folder = folder or context.folder or Path.cwd()
         self.rows = RowList(id="steps")
         self.rows.cursor = HEAD_ROWS  # the steps are what a task is
         self._status = Bar(id="status", classes="ruled")

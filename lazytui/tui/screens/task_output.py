@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lazytui.core.model import RunState
@@ -15,6 +14,7 @@ from lazytui.core.tasks import hosts_of
 from lazytui.text import sanitize
 from lazytui.tui.clipboard import copy
 from lazytui.tui.keymap import bindings
+from lazytui.tui.place import path_meant
 from lazytui.tui.screens.again import ask_again
 from lazytui.tui.screens.choice import ChoiceScreen
 from lazytui.tui.screens.compare import CompareScreen, Side
@@ -28,6 +28,7 @@ from lazytui.tui.widgets.outcome_view import OutcomeView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from textual.app import ComposeResult
     from textual.worker import Worker
@@ -295,7 +296,7 @@ class TaskOutputScreen(Stopping):
 
     def action_save(self) -> None:
         """Ask in what form to save the outputs."""
-        folder = Path.cwd() / f"task-{self.task_id}"
+        folder = path_meant(self.app, f"task-{self.task_id}")
         choices = (
             ("f", f"a folder   {folder.name}/   one file for each host"),
             ("g", f"one file   {folder.name}.txt   each different output once"),
