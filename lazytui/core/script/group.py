@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from lazytui.core.placement import least_busy
@@ -145,8 +144,7 @@ class ScriptGroup:
         try:
             return self.get_runtime(host)
         except UsageError:
-            tries = (member.is_valid_runtime() for member in self.runtimes)
-            if not any(await asyncio.gather(*tries)):
+            if not any(await each(self.runtimes, ScriptRuntime.is_valid_runtime)):
                 await each(self.runtimes, ScriptRuntime.connected)
         return self.get_runtime()
 
