@@ -21,9 +21,23 @@ def add_ports(commands: Commands) -> None:
     actions = ports.add_subparsers(dest="action", metavar="ACTION")
     test = actions.add_parser("test", help="try an exposure from a client to the service")
     test.add_argument("id", metavar="ID", help="a number or a name")
-    for action, words in (("start", "take one up that is off"), ("stop", "off, but not forgotten")):
+    for action, words in (
+        ("start", "take one up that is off"),
+        ("stop", "off, but not forgotten"),
+        ("restart", "try one that is up again from the beginning"),
+    ):
         one = actions.add_parser(action, help=words)
         one.add_argument("id", metavar="ID", help="a number or a name")
+    edit = actions.add_parser("edit", help="change an exposure; it stays as it was if that fails")
+    edit.add_argument("id", metavar="ID", help="a number or a name")
+    edit.add_argument(
+        "services", nargs="*", metavar="PORT", help="other services: 8888, or 8888:9999"
+    )
+    edit.add_argument("--from", dest="source", metavar="HOST", help="another host has the service")
+    edit.add_argument("--port", metavar="P", help="other ports where it becomes reachable")
+    edit.add_argument("--name", metavar="NAME", help="call it so")
+    edit.add_argument("--bind", metavar="ADDRESS", help="listen there")
+    edit.add_argument("--public", action="store_true", help="yes, others may reach it")
     auto = actions.add_parser("auto", help="whether one is taken up when the engine starts")
     auto.add_argument("id", metavar="ID", help="a number or a name")
     auto.add_argument("auto", choices=("on", "off"))

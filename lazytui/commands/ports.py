@@ -161,6 +161,10 @@ async def ports(call: Call) -> int:
                 call.print(f"{exposure.id}  {_on_words(exposure)}")
             case "stop":
                 await engine.exposures.stop(engine.exposures.find(arguments.id).id)
+            case "restart":
+                await engine.exposures.restart(engine.exposures.find(arguments.id).id)
+            case "edit":
+                return await _edit(call, engine)
             case "auto":
                 found = engine.exposures.find(arguments.id)
                 await engine.exposures.set_auto(found.id, arguments.auto == "on")
@@ -168,6 +172,35 @@ async def ports(call: Call) -> int:
                 return await _suggest(call, engine)
             case _:
                 _list(call, exposures)
+    return common.OK
+
+
+async def _edit(call: Call, engine: Engine) -> int:
+    """Replace what was given anew in the definition of an exposure."""
+    arguments = call.arguments
+    found = engine.exposures.find(arguments.id)
+    spec = found.spec
+    if arguments.services:
+        spec = replace(spec, services=read_services(arguments.services))
+    given = {name: getattr(arguments, name) for name in ("source", "name", "bind")}
+    spec = replace(spec, **{name: value for name, value in given.items() if value is not None})
+    spec = replace(spec, public=spec.public or arguments.public)
+    if spec.direction is Direction.SOCKS:
+        spec = replace(spec, services=tuple(replace(each, service=0) for each in spec.services))
+    choices = read_choices(arguments.port) if arguments.port else None
+    if spec == found.spec and choices is None:
+        raise UsageError("say what shall be other: PORT, --from, --port, --name, --bind")
+    try:
+        exposure = await engine.exposures.change(found.id, spec, choices)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    except ExposureError as error:
+        call.say(str(error))
+        return common.NOT_REACHED if error.unreached else common.FAILED
+    if call.arguments.json:
+        call.print_json(as_json(exposure))
+    elif exposure.rows:
+        call.print(f"{exposure.id}  {_on_words(exposure)}")
     return common.OK
 
 

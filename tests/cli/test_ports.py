@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -307,6 +308,41 @@ def test_stop_start_and_auto_change_what_is_up(engine_farm: SSHFarm) -> None:
     assert (off["state"], off["auto"]) == ("off", True)
     assert (on["state"], on["auto"]) == ("on", False)
     assert answer == b"ON"
+
+
+def test_edit_and_restart_change_what_is_up_and_what_fails_leaves_it_as_it_was(
+    engine_farm: SSHFarm,
+) -> None:
+    farm = engine_farm
+    farm.add("gpu01")
+    port, other = free_port(), free_port()
+
+    with shouting() as service, shouting() as taken:
+        lazytui(farm, "expose", f"{service}:{port}", "--from", "gpu01", "--name", "web")
+        moved = lazytui(farm, "ports", "edit", "web", "--port", str(other), "--name", "site")
+        after = (is_free(port), say(other, b"moved"))
+        failed = lazytui(farm, "ports", "edit", "site", "--port", str(taken))
+        nothing = lazytui(farm, "ports", "edit", "site")
+        again = lazytui(farm, "ports", "restart", "site")
+        answer = _answer_of(other)
+        (shown,) = listed(farm)
+
+    assert (moved.returncode, moved.stderr) == (0, b"")
+    assert f"reachable at 127.0.0.1:{other}" in moved.stdout.decode()
+    assert after == (True, b"MOVED")
+    assert (failed.returncode, b"free" in failed.stderr) == (1, True)
+    assert (nothing.returncode, b"say what shall be other" in nothing.stderr) == (2, True)
+    assert (again.returncode, answer) == (0, b"AGAIN")
+    assert (shown["name"], shown["local"]) == ("site", f"127.0.0.1:{other}")
+
+
+def _answer_of(port: int) -> bytes:
+    """Ask until a listener that is set up again answers."""
+    for _ in range(200):
+        if not is_free(port):
+            return say(port, b"again")
+        time.sleep(0.05)
+    raise AssertionError(f"nothing listens on {port}")
 
 
 def test_what_listens_on_a_host_is_suggested_with_its_program(
