@@ -28,7 +28,9 @@ async def add_runtime(call: Call) -> int:
     if arguments.id_file and not call.path(arguments.id_file).is_file():
         raise UsageError(f"there is no key {arguments.id_file}")
     try:
-        edit = adding(_path(call), arguments.name, to, id_file=arguments.id_file)
+        edit = adding(
+            _path(call), arguments.name, to, id_file=arguments.id_file, jump=arguments.jump
+        )
     except OSError as error:
         raise _unreadable(error) from error
     return _make(call, [edit])
@@ -63,7 +65,7 @@ def _make(call: Call, edits: Sequence[Edit]) -> int:
         kept = f"; as it was before: {backup}" if backup else ""
         call.say(f"{edit.path} written{kept}")
     if os.path.exists(meeting_point(call.arguments.ssh_config).socket):  # noqa: PTH110
-        call.say("an engine that runs reads it at its next start: lazytui stop-engine")
+        call.say("an engine that runs takes it up by itself")
     return common.OK
 
 

@@ -217,6 +217,7 @@ def _add_editing(commands: Commands) -> None:
     add.add_argument("name", metavar="NAME")
     add.add_argument("to", metavar="[USER@]HOST[:PORT]")
     add.add_argument("--id-file", metavar="F", help="a private key for it (IdentityFile)")
+    add.add_argument("--jump", metavar="HOSTS", help="over these hosts (ProxyJump)")
     delete = commands.add_parser(
         "delete-runtime",
         help="remove a host from the ssh config",

@@ -47,6 +47,8 @@ class Deed(StrEnum):
     CLUSTER_STOPPED = "cluster stopped"
     FORGOTTEN = "forgotten"
     SHELL_OPENED = "shell opened"
+    HOST_ADDED = "host added"
+    HOST_REMOVED = "host removed"
     FILE_EDITED = "file edited"
     FILE_RENAMED = "file renamed"
     FILE_DELETED = "file deleted"

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Self
 
 from lazytui.core.arrivals import ArrivalWriter
 from lazytui.core.audit import AuditRecord, Deed
+from lazytui.core.config_watch import ConfigWatch
 from lazytui.core.deeds import Deeds
 from lazytui.core.engine_questions import QuestionQueue
 from lazytui.core.engine_tasks import TaskDoing
-from lazytui.core.events import EventBus, Notice
+from lazytui.core.events import EventBus, HostsChanged, Notice
 from lazytui.core.exposures import Exposures
 from lazytui.core.file_deeds import NotedFiles
 from lazytui.core.foreign import ForeignWork
 from lazytui.core.groups import Groups
+from lazytui.core.host_edits import HostEdits
 from lazytui.core.journal import Journal, owner_alive, owner_me
 from lazytui.core.manager import RuntimeManager
 from lazytui.core.needs import Needs
@@ -87,6 +89,7 @@ class Engine(TaskDoing, QuestionQueue):
         self.origin = origin
         self.config_path = config_path
         self.problems: tuple[object, ...] = (*problems, *config.problems)
+        self._config_trouble: tuple[object, ...] = config.problems
         self._connector = LateConnector(
             config, settings.connect, asker or self, home=home or Path.home()
         )
@@ -94,10 +97,12 @@ class Engine(TaskDoing, QuestionQueue):
         self._group = asyncio.TaskGroup()
         self._stack = contextlib.AsyncExitStack()
         self._watching: list[asyncio.Task[None]] = []
+        self._follows_config = False
         self.manager = RuntimeManager(
             config, self._connector, settings, self.events, self._group, self.start_runs
         )
         self.files: NotedFiles
+        self.host_edits: HostEdits
         self.kept_groups: Groups
         self.exposures: Exposures
         self.clusters: Clusters  # of whoever puts the program together: a floor above this one
@@ -138,6 +143,7 @@ class Engine(TaskDoing, QuestionQueue):
             await self.runs.load()
             self._deeds = Deeds(self.journal, self.events, self.origin)
             self.files = NotedFiles(self.connected, self._deeds)
+            self.host_edits = HostEdits(lambda: self.config, self._deeds)
             self.kept_groups = Groups(self.journal, self.manager, self.events, self._deeds)
             await self.kept_groups.load()
             self.exposures = await stack.enter_async_context(
@@ -203,12 +209,21 @@ class Engine(TaskDoing, QuestionQueue):
                 adopt=self.adopt,
                 owner=self._owner,
             )
-            self._watching = [
+            self._watching += [
                 self._group.create_task(self.kept_groups.keep_asking(), name="queries"),
                 self._group.create_task(others.keep_watching(), name="work of others"),
                 self._group.create_task(self.exposures.restore(), name="exposures"),
             ]
+        self.watch_config()
         self.manager.watch()
+
+    def watch_config(self) -> None:
+        """Follow changes of the ssh config from now on."""
+        if not self._follows_config:
+            self._follows_config = True
+            watch = ConfigWatch(self.config, self._use_config, self._config_problems, self.events)
+            task = self._group.create_task(watch.keep_watching(), name="ssh config")
+            self._watching.append(task)
 
     def watch_metrics(self) -> None:
         """Sample the load of every connected host from now on."""
@@ -325,6 +340,18 @@ class Engine(TaskDoing, QuestionQueue):
         return await self.kept_groups.remove(name)
 
     # -- inside
+
+    async def _use_config(self, config: SSHConfig) -> None:
+        self.config = config
+        await self.manager.use(config)
+        self.events.publish(HostsChanged())
+
+    def _config_problems(self, problems: tuple[object, ...]) -> None:
+        before = set(map(str, self._config_trouble))
+        kept = [problem for problem in self.problems if str(problem) not in before]
+        self._config_trouble = problems
+        self.problems = (*problems, *kept)
+        self.events.publish(HostsChanged())
 
     def _queue(self) -> RunQueue:
         return RunQueue(

@@ -29,6 +29,16 @@ class RuntimeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class HostsChanged:
+    """The ssh config has changed: hosts came, went, or stand elsewhere."""
+
+    @property
+    def key(self) -> Hashable:
+        """Events with one key replace each other while unread."""
+        return ("hosts",)
+
+
+@dataclass(frozen=True, slots=True)
 class RunChanged:
     """A run was made, started, ended, or changed its reason."""
 
@@ -155,6 +165,7 @@ class Notice:
 
 Event = (
     RuntimeChanged
+    | HostsChanged
     | RunChanged
     | OutputGrew
     | TransferMoved

@@ -109,6 +109,46 @@ class RuntimeManager:
             )
         return runtime
 
+    async def use(self, config: SSHConfig) -> None:
+        """Take another ssh config: hosts that are new come, others go, those that moved connect.
+
+        What still runs on a host that is gone is brought to its end; then nobody needs it.
+
+        Args:
+            config: as it was read just now.
+        """
+        before = self._connector.config
+        entries = {entry.alias: entry for entry in config.entries}
+        gone = [host for host in self.known if host not in entries]
+        moved = [
+            host
+            for host in self._supervisors
+            if host in entries and before.resolve(host) != config.resolve(host)
+        ]
+        self._connector.use(config)
+        known = {alias: self._listed(alias, entry) for alias, entry in entries.items()}
+        for host in gone:
+            runtime = self._others[host] = self.known[host]
+            runtime.entry, runtime.persistent = None, False
+        self.known.clear()  # in place: others look into it, too
+        self.known.update(known)
+        await asyncio.gather(*map(self.disconnect, moved))
+        await asyncio.gather(*map(self._leave, gone))
+        for host in self.known if self._persistent else moved:
+            self.connected(host)
+
+    def _listed(self, host: str, entry: HostEntry) -> Runtime:
+        runtime = self.known.get(host) or self._others.pop(host, None) or self._make(host, entry)
+        runtime.entry = entry
+        return runtime
+
+    async def _leave(self, host: str) -> None:
+        """Let go of a host that is in the ssh config no more, unless something needs it."""
+        runtime = self._others[host]
+        if not (runtime.alive_runs or runtime.waiting_runs or runtime.exposures):
+            await self.disconnect(host)
+            self._others.pop(host, None)
+
     def log_in(self, host: str, login: Login | None) -> None:
         """Say how to log in to a host from the next connection on; None: as the config says."""
         self._connector.log_in(host, login)

@@ -101,6 +101,7 @@ async def _live(meeting: Rendezvous, paths: Paths, listening: socket.socket, tel
     made = Engine(config, settings, paths, config_path=_shown(meeting.config), problems=problems)
     async with made as engine, ClusterRegistry(engine) as clusters:
         await engine.adopt()
+        engine.watch_config()
         await engine.exposures.restore()
         await clusters.take_over()
         server = Server(

@@ -58,6 +58,7 @@ class SSHConfig:
     def __init__(self, reader: ConfigReader, *, home: str, local_user: str) -> None:
         self._home = home
         self._local_user = local_user
+        self._source: tuple[Path | None, Path | None, str | None, Path | None]
         self._blocks: list[Block] = []
         self._by_name: defaultdict[str, list[int]] = defaultdict(list)
         self._for_any: list[int] = []
@@ -100,7 +101,26 @@ class SSHConfig:
             _read_default_files(reader, home_path, system_path)
         elif str(path).lower() != "none":
             _read_given_file(reader, str(path))
-        return cls(reader, home=home_path, local_user=local_user or _process_user())
+        made = cls(reader, home=home_path, local_user=local_user or _process_user())
+        made._source = (path, home, local_user, system_path)
+        return made
+
+    @property
+    def user_file(self) -> Path | None:
+        """The file that the user's own hosts are in, there or not; None for ``-F none``."""
+        path, home, _, _ = self._source
+        if path is None:
+            return (home or Path.home()) / ".ssh" / "config"
+        return None if str(path).lower() == "none" else path
+
+    def again(self) -> Self:
+        """Read the same files anew.
+
+        Raises:
+            SettingsError: the file that was given cannot be read.
+        """
+        path, home, local_user, system_path = self._source
+        return self.load(path, home=home, local_user=local_user, system_path=system_path)
 
     def changed(self) -> bool:
         """True when a file or an include folder looks different now (stat only)."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lazytui.ssh.destination import Destination
 
 BACKUPS = 10  # newest ones that are kept, beside the very first
+_JUMP = re.compile(r"[^\s\"'#,\\%-][^\s\"'#,\\%]{0,254}(,[^\s\"'#,\\%-][^\s\"'#,\\%]{0,254})*")
 _NAME = re.compile(r"[^\s\"'#,*?!\\%=-][^\s\"'#,*?!\\%=]{0,254}")
 
 
@@ -53,7 +54,14 @@ class Edit:
         ]
 
 
-def adding(path: Path, name: str, to: Destination, *, id_file: str | None = None) -> Edit:
+def adding(
+    path: Path,
+    name: str,
+    to: Destination,
+    *,
+    id_file: str | None = None,
+    jump: str | None = None,
+) -> Edit:
     """Give the change that adds a host.
 
     The new block goes to the end; where a block before it would win (``Host *`` with another
@@ -64,6 +72,7 @@ def adding(path: Path, name: str, to: Destination, *, id_file: str | None = None
         name: the new alias.
         to: where it leads.
         id_file: a private key for it.
+        jump: hosts on the way, as ProxyJump takes them.
 
     Raises:
         UsageError: the name cannot be one or is there already, or something in the file would
@@ -74,6 +83,8 @@ def adding(path: Path, name: str, to: Destination, *, id_file: str | None = None
         raise UsageError(f"{name!r} cannot be the name of a host")
     if id_file and re.search(r'["\r\n\0]', id_file):
         raise UsageError("a path with quotes or line breaks cannot stand in an ssh config")
+    if jump and not _JUMP.fullmatch(jump):
+        raise UsageError(f"{jump!r} is no way: bastion, or ana@bastion:2222,gate")
     path = path.expanduser().resolve()
     before = path.read_bytes() if path.exists() else None
     config = SSHConfig.load(path) if before is not None else None
@@ -82,7 +93,7 @@ def adding(path: Path, name: str, to: Destination, *, id_file: str | None = None
             if entry.alias == name:
                 raise UsageError(f"{name} is there already: {entry.path}:{entry.line}")
     data = before or b""
-    block = _block(name, to, id_file, b"\r\n" if b"\r\n" in data else b"\n")
+    block = _block(name, to, id_file, jump, b"\r\n" if b"\r\n" in data else b"\n")
     for after in _places(data, block):
         if _leads_to(path, after, name, to):
             return Edit(path, before, after)
@@ -158,7 +169,7 @@ def _replace(path: Path, data: bytes, *, like: Path | None) -> None:
         raise
 
 
-def _block(name: str, to: Destination, id_file: str | None, end: bytes) -> bytes:
+def _block(name: str, to: Destination, id_file: str | None, jump: str | None, end: bytes) -> bytes:
     lines = [f"Host {name}", f"    HostName {to.host}"]
     if to.port != 22:
         lines.append(f"    Port {to.port}")
@@ -167,6 +178,8 @@ def _block(name: str, to: Destination, id_file: str | None, end: bytes) -> bytes
     if id_file:
         quoted = f'"{id_file}"' if re.search(r"[\s#']", id_file) else id_file
         lines.append(f"    IdentityFile {quoted}")
+    if jump:
+        lines.append(f"    ProxyJump {jump}")
     return end.join(line.encode() for line in lines) + end
 
 

@@ -41,6 +41,12 @@ class LateConnector:
         self._connector: Connector | None = None
         self._logins: dict[str, Login] = {}
 
+    def use(self, config: SSHConfig) -> None:
+        """Take another ssh config for all connections from now on."""
+        self.config = config
+        if self._connector is not None:
+            self._connector.config = config
+
     def log_in(self, host: str, login: Login | None) -> None:
         """Say how to log in to a host from the next connection on; None: as the config says."""
         if login is None:

@@ -14,7 +14,7 @@ from textual.events import Key, Paste
 from textual.filter import NoColor
 from textual.worker import Worker, WorkerState
 
-from lazytui.core.events import Notice
+from lazytui.core.events import HostsChanged, Notice
 from lazytui.errors import LazytuiError
 from lazytui.text import sanitize
 from lazytui.tui.context import Clock, Context
@@ -207,6 +207,8 @@ class LazytuiApp(App[None], inherit_bindings=False):
         for event in events:
             if isinstance(event, Notice):
                 self._notice(event)
+            elif isinstance(event, HostsChanged):
+                self._rebuild()
 
     def _notice(self, notice: Notice) -> None:
         severity: SeverityLevel = "warning"
