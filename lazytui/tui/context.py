@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from lazytui.core.transfer.progress import Progress
     from lazytui.core.where import Where
     from lazytui.program import Program
+    from lazytui.ssh.config_edit import Edit
+    from lazytui.ssh.destination import Destination
     from lazytui.tui.run_order import Draft
 
 
@@ -195,6 +197,21 @@ class FilesView(Protocol):
         """Give a file a new content, unless it is another than the one that was seen."""
 
 
+class HostEditsView(Protocol):
+    """Changes of the ssh config: first shown, then written; UsageError says what cannot be."""
+
+    async def adding(
+        self, name: str, to: Destination, *, id_file: str | None = None, jump: str | None = None
+    ) -> Sequence[Edit]:
+        """Give the change that adds a host."""
+
+    async def removing(self, name: str) -> Sequence[Edit]:
+        """Give the changes that take a host out."""
+
+    async def write(self, name: str, edits: Sequence[Edit], *, gone: bool) -> object:
+        """Write changes that were shown."""
+
+
 class TransfersView(Protocol):
     """Files on their way."""
 
@@ -258,6 +275,8 @@ class EngineView(Protocol):
     def questions(self) -> Sequence[QuestionView]: ...
     @property
     def files(self) -> FilesView: ...
+    @property
+    def host_edits(self) -> HostEditsView: ...
     @property
     def transfers(self) -> TransfersView: ...
     @property

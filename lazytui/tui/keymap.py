@@ -88,6 +88,7 @@ SCOPE_TITLES = {
     "view": "File",
     "ports": "Ports",
     "port-form": "Expose a port",
+    "host-form": "Add a host",
     "clusters": "Clusters",
     "cluster-form": "New cluster",
     "cluster-log": "Log",
@@ -132,6 +133,8 @@ KEYMAP: tuple[Key, ...] = (
     Key("fold-all", ("F",), "unfold all", "Give every host a row of its own, or fold", "hosts"),
     Key("groups", ("at",), "groups", "The groups: show one, change it, run on it", "hosts"),
     Key("group-new", ("n",), "group", "Make a group: marked hosts, filter, or typed", "hosts"),
+    Key("add", ("a",), "add", "Add a host to the ssh config; shows the lines first", "hosts"),
+    Key("delete", ("D",), "take out", "Take this host out of the ssh config; asks first", "hosts"),
     Key("new-cluster", ("C",), "cluster", "Make a cluster: marked hosts, or filter", "hosts"),
     # Files
     Key("open", ("enter",), "open", "Go into this folder, or read the file", "files", bar=True),
@@ -229,6 +232,11 @@ KEYMAP: tuple[Key, ...] = (
     Key("refresh", ("R",), "read again", "Read what was printed since", "cluster-log", bar=True),
     Key("copy", ("y", "enter"), "copy", "Copy these lines", "snippet", bar=True),
     Key("back", ("escape", "q"), "back", "Back", "snippet", bar=True),
+    # The form of a host
+    Key("submit", ("enter",), "show it", "Show what would be written", "host-form", bar=True),
+    Key("next-field", ("tab", "down"), "next field", "The next field", "host-form", bar=True),
+    Key("previous-field", ("up",), "field before", "The field before", "host-form"),
+    Key("back", ("escape",), "back", "Back; nothing is written", "host-form", bar=True),
     # Groups
     Key(
         "group-show", ("enter",), "show", "Show only these hosts, or all again", "groups", bar=True
@@ -512,7 +520,7 @@ KEYMAP: tuple[Key, ...] = (
 CHANGES = frozenset(
     (scope, name.replace("-", "_"))
     for scope, names in {
-        "hosts": "run shell group-new new-cluster",
+        "hosts": "run shell group-new new-cluster add delete",
         "files": "copy-across copy-all cancel edit rename delete mkdir",
         "transfers": "go-on stop",
         "clusters": "add start stop edit scale-up scale-down delete kill",

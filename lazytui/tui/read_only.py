@@ -34,6 +34,7 @@ ENGINE_CHANGES = frozenset(
 )
 FILES_CHANGES = frozenset(("remove", "rename", "replace"))
 CLUSTERS_CHANGES = frozenset(("add", "change", "remove", "scale", "start", "stop"))
+HOST_EDITS_CHANGES = frozenset(("write",))
 EXPOSURES_CHANGES = frozenset(("add", "change", "remove", "restart", "set_auto", "start", "stop"))
 
 
@@ -75,6 +76,10 @@ class _Engine(_Looking):
     @property
     def files(self) -> _Files:
         return _Files(self._whole.files, FILES_CHANGES)  # type: ignore[attr-defined]
+
+    @property
+    def host_edits(self) -> _Looking:
+        return _Looking(self._whole.host_edits, HOST_EDITS_CHANGES)  # type: ignore[attr-defined]
 
     @property
     def clusters(self) -> _Looking:

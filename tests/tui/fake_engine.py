@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from lazytui.core.audit import AuditRecord
     from lazytui.core.exposure_model import ExposureSpec
     from lazytui.core.history import PastCommand
+    from lazytui.core.host_edits import HostEdits
     from lazytui.core.probes import Probe
     from lazytui.core.run_steps import RunStep
     from lazytui.core.where import Where
@@ -273,6 +274,7 @@ class FakeEngine:
     config: FakeConfig = FakeConfig()
     members: dict[str, list[str]] = field(default_factory=dict)
     queries: dict[str, str] = field(default_factory=dict)
+    host_edits: HostEdits | None = None
 
     @cached_property
     def files(self) -> FakeFiles:

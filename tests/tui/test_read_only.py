@@ -17,6 +17,7 @@ from lazytui.tui.read_only import (
     ENGINE_CHANGES,
     EXPOSURES_CHANGES,
     FILES_CHANGES,
+    HOST_EDITS_CHANGES,
     ReadOnlyError,
     looking_on,
 )
@@ -30,6 +31,7 @@ READS = {
     },
     "FilesView": {"look", "read", "fetch"},
     "Clusters": {"all", "get", "check", "logs"},
+    "HostEditsView": {"adding", "removing"},
     "ExposuresView": {"all", "load", "test", "suggestions"},
 }  # fmt: skip
 
@@ -47,6 +49,7 @@ def looked_on(engine):
         ("FilesView", FILES_CHANGES),
         ("Clusters", CLUSTERS_CHANGES),
         ("ExposuresView", EXPOSURES_CHANGES),
+        ("HostEditsView", HOST_EDITS_CHANGES),
     ],
 )
 def test_whatever_a_screen_may_ask_for_reads_or_is_refused(name, changes):

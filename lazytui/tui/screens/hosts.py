@@ -289,6 +289,8 @@ class HostsScreen(HostList):
         match action:
             case "run" | "refresh" | "mark" | "mark_all" | "mark_range" | "open" | "sort":
                 return current is not None
+            case "delete":
+                return self.target is not None
             case "shell" | "ports" | "files":
                 return self.target is not None
             case "sort_reverse" | "find":
@@ -455,6 +457,19 @@ class HostsScreen(HostList):
             from lazytui.tui.screens.output import OutputScreen
 
             self.open(OutputScreen(self.context, last.run_id))
+
+    def action_add(self) -> None:
+        """Ask for a host, and write it into the ssh config."""
+        from lazytui.tui.screens.host_form import HostForm
+
+        self.open(HostForm(self.engine))
+
+    def action_delete(self) -> None:
+        """Take the current host out of the ssh config, after a look at the lines."""
+        if host := self.target:
+            from lazytui.tui.screens.host_form import ask_to_remove
+
+            ask_to_remove(self, host)
 
     def action_refresh(self) -> None:
         """Ask the marked hosts, or the current one, again now."""

@@ -87,7 +87,8 @@ def empty_pieces(engine: EngineView) -> list[Piece]:
         pieces += [Piece(f"{count} skipped: ", "quiet"), Piece(f"{named}\n")]
     return [
         *pieces,
-        Piece("\nAdd this and start again:\n\n", "quiet"),
+        Piece("\na", "keys"),
+        Piece("                 adds one; or write this, it is taken up at once:\n\n", "quiet"),
         Piece("    Host gpu01\n        HostName 10.0.0.4\n        User root\n\n"),
         Piece("lazytui -F FILE", "keys"),
         Piece("   another ssh config\n", "quiet"),
