@@ -24,11 +24,15 @@ from textual.app import App, ComposeResult
 
 from lazytui.core.lines import LineIndex
 from lazytui.core.matches import MatchIndex
+from lazytui.core.model import RunState
+from lazytui.core.run_steps import RunStep
 from lazytui.core.search import parse_query
+from lazytui.tui.context import Clock
 from lazytui.tui.widgets.log_view import LogView
+from lazytui.tui.widgets.step_log import StepLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ROUNDS = 3
 PIECE = 8 * 1024 * 1024
@@ -36,6 +40,8 @@ FLOW_MIB = 200
 FLOW_S = 10.0
 MIB = 1024 * 1024
 SIZE = (120, 40)
+STEPS, STEPS_MIB = 8, 200
+KEYS = ("pageup", "pageup", "up", "home", "pagedown", "down", "end", "pageup")
 
 
 def main() -> None:
@@ -46,6 +52,7 @@ def main() -> None:
         print(f"a spool of {gigabytes} GiB")
         _compare_end(path)
         _compare_search(path)
+        _compare_steps(Path(folder) / "steps.log")
         _flow(Path(folder) / "flow.log")
 
 
@@ -167,6 +174,66 @@ def _timed(action: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
+# --- in steps ----------------------------------------------------------------------------
+
+
+def _compare_steps(path: Path) -> None:
+    """An output in steps, beside the same as one plain log."""
+    _write(path, STEPS_MIB)
+    size = path.stat().st_size
+    starts = [number * size // STEPS for number in range(STEPS)]
+    steps = [
+        RunStep(number, "run_command", f"step {number}", RunState.SUCCEEDED, 0, start, 0.0, 1.0)
+        for number, start in enumerate(starts)
+    ]
+    print(f"{STEPS_MIB} MiB in {STEPS} steps, all open")
+    for name, shown in (("in steps", steps), ("plain", [])):
+        first = min(asyncio.run(_steps_painted(path, shown))[0] for _ in range(ROUNDS))
+        times = sorted(asyncio.run(_steps_painted(path, shown, KEYS * 25))[1])
+        p95 = times[int(len(times) * 0.95)] * 1000
+        print(f"  {name:9} first paint at its end {first * 1000:6.0f} ms")
+        print(f"  {name:9} key to paint, {len(times)} keys: median "
+              f"{times[len(times) // 2] * 1000:.1f} ms, p95 {p95:.1f} ms; "
+              f"reach <= 50 ms: {_word(p95 <= 50)}")  # fmt: skip
+
+
+class StepView(App[None]):
+    """Nothing but the output of a run in steps."""
+
+    CSS = "StepLog { height: 1fr; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = StepLog(None, Clock())
+
+    def compose(self) -> ComposeResult:
+        yield self.view
+
+
+async def _steps_painted(
+    path: Path, steps: Sequence[RunStep], keys: Sequence[str] = ()
+) -> tuple[float, list[float]]:
+    """Seconds until the end is to be seen, and from each key to its paint."""
+    app = StepView()
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        app.screen.set_focus(app.view)
+        begin = time.perf_counter()
+        app.view.open(path)
+        app.view.show_steps(steps)
+        while not app.view.line_count or not _bottom(app.view):
+            await asyncio.sleep(0.001)
+        first = time.perf_counter() - begin
+        app.view.toggle_all()  # those that are over were folded
+        times = []
+        for key in keys:
+            begin = time.perf_counter()
+            app.simulate_key(key)
+            await _painted(app)
+            times.append(time.perf_counter() - begin)
+        return first, times
+
+
 # --- keys while output flows -------------------------------------------------------------
 
 
@@ -213,7 +280,7 @@ async def _keys_while_growing(
         return times, _rss_mib() - before
 
 
-async def _painted(app: OneView) -> None:
+async def _painted(app: OneView | StepView) -> None:
     """Wait until what the key changed has been drawn."""
     drawn = asyncio.Event()
     await asyncio.sleep(0)
