@@ -27,10 +27,10 @@ async def main() -> None:
 
     async with demo_cluster() as cluster:
         os.environ.update(cluster.environ)
-        await picture(cluster.config)
+        await picture(cluster.config, cluster.home)
 
 
-async def picture(config: Path) -> None:
+async def picture(config: Path, home: Path) -> None:
     """Save each screen as an SVG."""
     from lazytui.core.engine import Engine
     from lazytui.core.paths import Paths
@@ -43,7 +43,7 @@ async def picture(config: Path) -> None:
     paths.create()
     async with Engine(SSHConfig.load(config), load()[0], paths) as engine:
         engine.watch()
-        app = LazytuiApp(engine)
+        app = LazytuiApp(engine, folder=home)
         async with app.run_test(size=SIZE) as pilot:
             await engine.detect()
             await engine.run_command("python3 train.py", ["gpu01"])
@@ -63,6 +63,11 @@ async def picture(config: Path) -> None:
             await pilot.press("escape", "2")
             await pilot.pause(1)
             save(app, "tasks")
+            await app.go_to("files", host="gpu01")
+            await pilot.pause(2)
+            await pilot.press("down", "space", "down", "space", "down", "space")
+            await pilot.pause(1)
+            save(app, "files")
             async with exposed(engine):
                 await pilot.press("1", "3", "slash", "escape", "g")
                 await pilot.pause(3)
