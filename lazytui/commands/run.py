@@ -139,6 +139,8 @@ async def _show(
         while True:
             for run_id in touched & by_id.keys() - over:
                 record = by_id[run_id].record
+                if record.placed and len(runs) == 1:
+                    _tell(call, notices, [Notice(f"{record.host} chosen: {record.placed}")])
                 await show.grew(record)
                 if record.state.is_final:
                     await show.ended(record)

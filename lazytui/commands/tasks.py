@@ -78,10 +78,15 @@ def _table(call: Call, records: list[RunRecord]) -> None:
                 sanitize(record.host),
                 "-" if seconds is None else duration_text(seconds),
                 sanitize(record.name, max_chars=40),
-                sanitize(record.reason, max_chars=60),
+                sanitize(record.reason or _why_there(record), max_chars=60),
             ]
         )
     call.print_table(rows, right=(4,))
+
+
+def _why_there(record: RunRecord) -> str:
+    """Say why a run is where it is, if there was a choice."""
+    return f"chosen: {record.placed}" if record.placed else ""
 
 
 async def logs(call: Call) -> int:

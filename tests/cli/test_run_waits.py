@@ -49,8 +49,12 @@ def test_a_condition_chooses_a_host_that_fulfils_it(two: SSHFarm) -> None:
 
     done = lazytui(two, "run", "--least-busy", "--when", needs, "--json", "--", "echo $HOME")
 
+    listed = lazytui(two, "tasks").stdout.decode()
+
     assert done.returncode == 0, done.stderr
     assert rows(done)[0]["host"] == "gpu02"
+    assert b"gpu02 chosen: 0 runs" in done.stderr
+    assert "chosen: 0 runs" in listed
 
 
 def test_a_dry_run_names_the_hosts_and_why(two: SSHFarm) -> None:
