@@ -6,31 +6,28 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from lazytui.core.audit import Deed
+from lazytui.core.background import Background
 from lazytui.core.events import ExposureChanged, GroupsChanged, RuntimeChanged
-from lazytui.core.exposure_check import check, check_port, listening_hosts
-from lazytui.core.exposure_live import LiveExposure
+from lazytui.core.exposure_check import check, listening_hosts
 from lazytui.core.exposure_model import Exposure, ExposureState
-from lazytui.core.exposure_ports import free_ports, suggestions
+from lazytui.core.exposure_news import ExposureNews
+from lazytui.core.exposure_ports import suggestions
+from lazytui.core.exposure_setup import ExposureSetup
 from lazytui.core.exposure_store import ExposureRecord, ExposureStore
 from lazytui.core.exposure_test import test_exposure
 from lazytui.core.exposure_title import title
 from lazytui.core.owner import owner_alive
-from lazytui.errors import (
-    JournalError,
-    LazytuiError,
-    NoPortsLeftError,
-    PortInUseError,
-    UsageError,
-)
+from lazytui.errors import JournalError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Sequence
 
     from lazytui.core.deeds import Deeds
     from lazytui.core.events import EventBus
+    from lazytui.core.exposure_live import LiveExposure
     from lazytui.core.exposure_model import ExposureSpec, Suggestion, TestResult
     from lazytui.core.groups import Groups
     from lazytui.core.journal import Journal
@@ -39,7 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TRAFFIC_EVERY_S = 0.25  # between two events about traffic alone
 MEMBERS_EVERY_S = 1.0  # between two looks at who is in a group
 
 
@@ -77,27 +73,24 @@ class Exposures:
         self._owner = owner
         self._live: dict[int, LiveExposure] = {}
         self._records: dict[int, ExposureRecord] = {}
-        self._noted: dict[int, tuple[ExposureState, str]] = {}
-        self._to_note: set[int] = set()
-        self._has_news = asyncio.Event()
-        self._traffic: set[int] = set()
-        self._group = asyncio.TaskGroup()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
+        spawn = self._background.spawn
+        self._news = ExposureNews(self._store, events, self._live, spawn)
+        self._setup = ExposureSetup(manager.connected, self._live, self._news, spawn)
         self._following: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        await self._group.__aenter__()
-        self._spawn(self._keep_noting(), "states of exposures")
+        await self._background.__aenter__()
+        self._background.spawn(self._news.keep_noting(), "states of exposures")
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Take all down; definitions stay, to be taken up at the next start."""
-        lives, self._live = dict(self._live), {}
+        lives = dict(self._live)
+        self._live.clear()
         await asyncio.gather(*(live.close() for live in lives.values()))
-        for task in list(self._tasks):
-            task.cancel()
-        await self._group.__aexit__(None, None, None)
+        await self._background.__aexit__(None, None, None)
         for number in lives:
             with contextlib.suppress(JournalError):  # who is dead holds nothing, either
                 await self._store.release(number)
@@ -238,7 +231,7 @@ class Exposures:
                 raise UsageError(f"exposure {number} is held by another process, or gone")
             try:
                 hosts = listening_hosts(record.spec, await self._members(record.spec))
-                live = await self._up(record.spec, hosts, record)
+                live = await self._setup.up(record.spec, hosts, record)
             except BaseException:
                 await self._store.release(number)
                 raise
@@ -350,8 +343,8 @@ class Exposures:
     async def _up_for(self, spec: ExposureSpec, choices: Sequence[int] | None) -> LiveExposure:
         hosts = listening_hosts(spec, await self._members(spec))
         if choices is None:
-            return await self._up(spec, hosts)
-        return await self._up_somewhere(spec, hosts, choices)
+            return await self._setup.up(spec, hosts)
+        return await self._setup.up_somewhere(spec, hosts, choices)
 
     async def _replace(
         self, old: LiveExposure, spec: ExposureSpec, choices: Sequence[int] | None
@@ -372,63 +365,12 @@ class Exposures:
             raise
         await self._hold(live)
 
-    async def _up(
-        self, spec: ExposureSpec, hosts: Sequence[str], record: ExposureRecord | None = None
-    ) -> LiveExposure:
-        self._see_own(spec, hosts)
-        live = self._make(spec, record)
-        await live.start(hosts)
-        return live
-
-    async def _up_somewhere(
-        self, spec: ExposureSpec, hosts: Sequence[str], choices: Sequence[int]
-    ) -> LiveExposure:
-        """Set up on the first of some ports that are free; binding is what decides."""
-        for port in choices:
-            check_port(port)
-        count = len(spec.services)
-        left = await free_ports(
-            dict.fromkeys(choices), [self._manager.connected(host) for host in hosts], spec
-        )
-        while len(left) >= count:
-            ports = tuple(left[:count])
-            try:
-                return await self._up(spec.with_ports(ports), hosts)
-            except PortInUseError as error:
-                taken = error.port if error.port in left else left[0]
-                left.remove(taken)
-        named = ", ".join(map(str, choices[:10])) + (", ..." if len(choices) > 10 else "")
-        raise NoPortsLeftError(
-            f"too few of the ports {named or '(none given)'} are free everywhere: give more"
-        )
-
-    def _see_own(self, spec: ExposureSpec, hosts: Sequence[str]) -> None:
-        """Name the exposure of ours that has a port already; sshd would not know."""
-        wanted = {(host, service.port) for host in (hosts or ("",)) for service in spec.services}
-        for number, live in self._live.items():
-            for row in live.rows:
-                if (row.host, row.service.port) in wanted:
-                    raise PortInUseError(
-                        row.service.port, runtime=row.host or None, detail=f"exposure {number}"
-                    )
-
-    def _make(self, spec: ExposureSpec, record: ExposureRecord | None = None) -> LiveExposure:
-        return LiveExposure(
-            spec,
-            runtime_of=self._manager.connected,
-            spawn=self._spawn,
-            sessions=record.sessions if record else {},
-            on_state=self._state_changed,
-            on_traffic=self._traffic_flowed,
-            on_session=self._session_changed,
-        )
-
     async def _hold(self, live: LiveExposure) -> None:
         self._live[live.spec.id] = live
         self._holds[live.spec.id] = self._needs.hold(f"exposure {title(live.spec)}")
         if live.spec.group and self._following is None:
-            self._following = self._spawn(self._follow_groups(), "members of exposures")
-        self._state_changed(live)
+            self._following = self._background.spawn(self._follow_groups(), "members of exposures")
+        self._news.state_changed(live)
         self._records[live.spec.id] = ExposureRecord(live.spec, self._owner)
         if live.sessions:
             await self._store.note_sessions(live.spec.id, live.sessions)
@@ -437,7 +379,7 @@ class Exposures:
         record = await self._claimed(number)
         if record is None:
             return
-        live = self._make(record.spec, record)
+        live = self._setup.make(record.spec, record)
         members = await self._members(record.spec)
         live.resume(listening_hosts(record.spec, members, lenient=True))
         await self._hold(live)
@@ -447,7 +389,7 @@ class Exposures:
 
     async def _drop(self, number: int) -> None:
         live = self._live.pop(number, None)
-        self._noted.pop(number, None)
+        self._news.forget(number)
         if live is not None:
             self._holds.pop(number).release()
             await live.close()
@@ -471,59 +413,3 @@ class Exposures:
             hosts = listening_hosts(live.spec, members, lenient=True)
             if set(hosts) != set(live.targets):
                 live.set_targets(hosts)
-
-    # -- what lives tell
-
-    def _state_changed(self, live: LiveExposure) -> None:
-        if live.spec.id:
-            self._events.publish(ExposureChanged(live.spec.id))
-            self._to_note.add(live.spec.id)
-            self._has_news.set()
-
-    def _traffic_flowed(self, live: LiveExposure) -> None:
-        if not self._traffic:
-            asyncio.get_running_loop().call_later(TRAFFIC_EVERY_S, self._tell_traffic)
-        self._traffic.add(live.spec.id)
-
-    def _tell_traffic(self) -> None:
-        flowed, self._traffic = self._traffic, set()
-        for number in flowed & self._live.keys():
-            self._events.publish(ExposureChanged(number))
-
-    def _session_changed(self, live: LiveExposure) -> None:
-        if live.spec.id:
-            number, sessions = live.spec.id, dict(live.sessions)
-            self._spawn(self._store.note_sessions(number, sessions), "sessions of an exposure")
-
-    async def _keep_noting(self) -> None:
-        """Note states in the journal, for who looks from another process."""
-        while True:
-            await self._has_news.wait()
-            self._has_news.clear()
-            changed, self._to_note = self._to_note, set()
-            for number in changed & self._live.keys():
-                shown = self._live[number].snapshot()
-                news = (shown.state, shown.reason)
-                if self._noted.get(number) != news:
-                    self._noted[number] = news
-                    with contextlib.suppress(JournalError):  # a full disk; the screen knows it
-                        await self._store.note_state(number, *news)
-
-    # -- tasks
-
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = self._group.create_task(_guarded(work, name), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: work.close())  # cancelled before it began
-        return task
-
-
-async def _guarded(work: Coroutine[Any, Any, None], name: str) -> None:
-    """Do something whose failure must not end the engine for all others."""
-    try:
-        await work
-    except LazytuiError as error:
-        log.warning("%s: %s", name, error)
-    except Exception:
-        log.exception("%s", name)
