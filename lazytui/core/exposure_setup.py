@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lazytui.core.exposure_check import check_port
 from lazytui.core.exposure_live import LiveExposure
+from lazytui.core.exposure_model import MANAGER, Direction
 from lazytui.core.exposure_ports import free_ports
 from lazytui.errors import NoPortsLeftError, PortInUseError
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from lazytui.core.exposure_store import ExposureRecord
     from lazytui.core.runtime import Runtime
     from lazytui.ssh.traffic import Spawn
+
+LOOPBACKS = ("localhost", "127.0.0.1", "::1")
 
 
 class ExposureSetup:
@@ -72,6 +75,7 @@ class ExposureSetup:
             PortInUseError, ExposureError: somewhere it cannot be; nothing is left of it.
         """
         self._see_own(spec, hosts)
+        self._see_loop(spec, hosts)
         live = self.make(spec, record)
         await live.start(hosts)
         return live
@@ -101,6 +105,33 @@ class ExposureSetup:
         raise NoPortsLeftError(
             f"too few of the ports {named or '(none given)'} are free everywhere: give more"
         )
+
+    def _see_loop(self, spec: ExposureSpec, hosts: Sequence[str]) -> None:
+        """Refuse a port that would lead to itself: two aliases may be one machine.
+
+        Where the service runs its port is taken; where it does not, each client would make
+        another one, without end.
+        """
+        if spec.direction is Direction.SOCKS:
+            return
+        source = self._machine(spec.source)
+        for host in hosts or (MANAGER,):
+            same = next((each for each in spec.services if each.port == each.service), None)
+            if same is not None and self._machine(host) == source:
+                there, whose = host or "this machine", spec.source or "this machine"
+                raise PortInUseError(
+                    same.port, runtime=host or None, detail=f"{there} is the machine of {whose}"
+                )
+
+    def _machine(self, host: str) -> tuple[object, ...]:
+        """Give what is equal for two aliases that the ssh config leads to one machine."""
+        if host == MANAGER:
+            return ("here",)
+        options = self._connected(host).options
+        way = (options.proxy_jump, options.proxy_command)
+        if options.hostname in LOOPBACKS and not any(way):
+            return ("here",)
+        return (options.hostname, options.port, *way)
 
     def _see_own(self, spec: ExposureSpec, hosts: Sequence[str]) -> None:
         """Name the exposure of ours that has a port already; sshd would not know."""

@@ -53,6 +53,22 @@ async def test_a_port_of_the_manager_is_reachable_on_hosts(farm: SSHFarm) -> Non
     assert answer == b"HELLO<end>"
 
 
+async def test_a_relay_between_two_aliases_of_one_machine_never_leads_to_itself(
+    farm: SSHFarm,
+) -> None:
+    farm.add("gpu01")
+    farm.config.write_text(farm.config.read_text().replace("Host gpu01", "Host gpu01 twin"))
+    port, other = free_port(), free_port()
+
+    async with engine_on(farm) as engine:
+        with pytest.raises(PortInUseError, match="twin is the machine of gpu01"):
+            await engine.exposures.add(to_group("gpu01", port, port, "twin"))
+        assert engine.exposures.all() == []
+        exposure = await engine.exposures.add(to_group("gpu01", port, port, "twin"), [port, other])
+
+    assert exposure.rows[0].port == other
+
+
 async def test_a_port_of_a_host_is_reachable_on_others_with_no_port_taken_on_the_manager(
     farm: SSHFarm,
 ) -> None:
