@@ -224,7 +224,12 @@ async def _steps_painted(
         while not app.view.line_count or not _bottom(app.view):
             await asyncio.sleep(0.001)
         first = time.perf_counter() - begin
-        app.view.toggle_all()  # those that are over were folded
+        while app.view.steps and app.view._folded:  # those that are over were folded
+            app.view.toggle_all()
+        lines = -1
+        while lines != app.view.line_count:  # until every line is known
+            lines = app.view.line_count
+            await asyncio.sleep(0.5)
         times = []
         for key in keys:
             begin = time.perf_counter()

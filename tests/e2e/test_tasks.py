@@ -186,8 +186,8 @@ def test_a_run_is_cancelled_with_the_word_it_heeds_and_found_again_in_the_histor
     wait_until(lambda: "INT sent" in command_line(farm, "events"))
     terminal.wait_for("▸ running")
     terminal.type("x")
-    terminal.wait_for("Stop #1")
-    terminal.type("k")
+    terminal.wait_for("It was told to end before, and still runs: now KILL.")
+    terminal.send("Enter")
     terminal.wait_for("cancelled")
 
     terminal.send("Escape")
