@@ -7,12 +7,13 @@ import logging
 import random
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lazytui.core import agent as agents
 from lazytui.core.events import Notice, RuntimeChanged
-from lazytui.core.model import GpuMetrics, HostState, Metrics, RuntimeInfo
+from lazytui.core.model import HostState, Metrics, RuntimeInfo
 from lazytui.core.probes import Answers, Probe
+from lazytui.core.samples import read_sample
 from lazytui.core.series import Series
 from lazytui.errors import AgentError, ConnectError, ConnectionLostError
 from lazytui.text import sanitize
@@ -359,7 +360,7 @@ class Runtime:
         elif header["ev"] == "logout":
             self._events.publish(Notice(LOGOUT.format(host=self.host, user=self.options.user)))
         elif header["ev"] == "metrics":
-            self.metrics = _metrics(header)
+            self.metrics = read_sample(header)
             self.series.add(self.metrics)
             if self.state is HostState.STALE:
                 self._become(HostState.ACTIVE, "")
@@ -412,38 +413,3 @@ class Runtime:
         """Be waited for again after :meth:`postpone`."""
         if self.is_postponed:
             self._become(HostState.CONNECTING, self.address)
-
-
-def _metrics(header: Header) -> Metrics:
-    """Read a sample; a host that sends nonsense gets zeros, not an exception in our face."""
-    try:
-        return Metrics(
-            at=time.monotonic(),
-            cpu=_share(header["cpu"]),
-            load1=_rate(header["load1"]),
-            memory_used=agents.whole(header["mem_used"]),
-            memory_total=agents.whole(header["mem_total"]),
-            disk_used=agents.whole(header["disk_used"]),
-            disk_total=agents.whole(header["disk_total"]),
-            net_in=_rate(header["net_in"]),
-            net_out=_rate(header["net_out"]),
-            gpus=tuple(
-                GpuMetrics(
-                    sanitize(str(name), max_chars=80),
-                    _share(load),
-                    agents.whole(used),
-                    agents.whole(total),
-                )
-                for name, load, used, total in header["gpus"][:64]
-            ),
-        )
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return Metrics(time.monotonic(), 0.0, 0.0, 0, 0, 0, 0, 0.0, 0.0)
-
-
-def _share(value: Any) -> float:
-    return min(1.0, max(0.0, float(value)))
-
-
-def _rate(value: Any) -> float:
-    return min(float(agents.MAX_NUMBER), max(0.0, float(value)))
