@@ -112,7 +112,7 @@ def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screen_back(
     terminal.type("fg")
     terminal.send("Enter")
     screen = terminal.wait_for(re.compile(r"n1 +● up"))
-    assert screen[0].split()[:3] == ["lazytui", "1", "Hosts"]
+    assert screen[0].split()[:2] == ["1", "Hosts"]
     terminal.send("2")
     terminal.wait_for("No tasks yet")
     terminal.send("C-q")

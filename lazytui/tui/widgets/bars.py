@@ -27,7 +27,7 @@ TABS = (
 )
 BRAND = (Piece("lazytui", "moves", bold=True), Piece("  "))
 WIDE_ENOUGH_FOR_WORDS = 60
-ROOM_FOR_FACTS = 16  # cells that the tabs leave for what counts, before the name may stand there
+ROOM_FOR_FACTS = 24  # cells that the tabs leave for what counts, before the name may stand there
 WAY_LEAST = 16  # cells that the way keeps beside a long state
 
 
@@ -78,8 +78,7 @@ class Header(Widget):
     def tabs(self, current: str, counts: Sequence[Piece]) -> None:
         """Show the tabs with the current one raised, and counts, the most important first."""
         self._tab = current
-        tabs = [piece for tab in _tabs(current, short=False) for piece in tab]
-        self._show([*BRAND, *tabs], width_of(tabs) - 1, [[count] for count in counts])
+        self._show((), 0, [[count] for count in counts])
 
     def way(self, steps: Sequence[Piece], state: Sequence[Piece]) -> None:
         """Show the way to a screen, ``Tasks › #41 train.py``, and the state of what it shows."""
@@ -97,16 +96,18 @@ class Header(Widget):
     def render(self) -> Content:
         """Put the left end and as many facts as fit."""
         cells = self.content_size.width
+        left = self._left_at(cells)
+        least = width_of(left) if self._tab else self._left_least
         right: list[Piece] = []
         others = self._presence
         for fact in self._facts:
             longer = [*right, *([Piece(" · ", "faint")] if right else []), *fact]
-            if width_of(longer) + width_of(others) + self._left_least + 2 > cells:
+            if width_of(longer) + width_of(others) + least + 2 > cells:
                 break
             right = longer
-        if width_of(others) + self._left_least + 2 <= cells:
+        if width_of(others) + least + 2 <= cells:
             right += others[0 if right else 1 :]
-        return content_of(spread(self._left_at(cells), right, cells))
+        return content_of(spread(left, right, cells))
 
     @property
     def _presence(self) -> list[Piece]:
@@ -119,11 +120,19 @@ class Header(Widget):
         return pieces
 
     def _left_at(self, cells: int) -> Sequence[Piece]:
-        """Give the left end: the name goes where what counts would not fit, then the words."""
-        if not self._tab or width_of(self._left) - 1 + ROOM_FOR_FACTS <= cells:
+        """Give the left end: the name goes where what counts would not fit, then gaps and words."""
+        if not self._tab:
             return self._left
-        short = width_of(self._left[len(BRAND) :]) - 1 > cells
-        return [piece for tab in _tabs(self._tab, short=short) for piece in tab]
+        name, tabs = self._tabs_at(cells)
+        return [*name, *_joined(tabs)]
+
+    def _tabs_at(self, cells: int) -> tuple[Sequence[Piece], list[list[Piece]]]:
+        """Give the name, where it has room, and the tabs."""
+        wide, close = _tabs(self._tab), _tabs(self._tab, gap="")
+        for name, tabs in ((BRAND, wide), ((), wide), ((), close)):
+            if width_of([*name, *_joined(tabs)]) + ROOM_FOR_FACTS <= cells:
+                return name, tabs
+        return (), close if width_of(_joined(close)) <= cells else _tabs(self._tab, short=True)
 
     async def on_click(self, event: events.Click) -> None:
         """Go to the tab that was clicked; on a way, one step back."""
@@ -132,26 +141,28 @@ class Header(Widget):
             if width_of(BRAND) <= at < width_of(self._left):
                 self.app.simulate_key("escape")
             return
-        shown = self._left_at(self.content_size.width)
-        words = _tabs(self._tab, short=False)
-        short = width_of(shown) < sum(map(width_of, words))
-        at -= width_of(BRAND) if len(shown) == len(self._left) else 0
-        for tab, (*_, action) in zip(_tabs(self._tab, short=short), TABS, strict=True):
-            if 0 <= at < width_of(tab) - 1:
+        name, tabs = self._tabs_at(self.content_size.width)
+        at -= width_of(name)
+        for tab, (*_, action) in zip(tabs, TABS, strict=True):
+            if 0 <= at < width_of(tab):
                 await self.app.run_action(action)
                 return
             at -= width_of(tab)
 
 
-def _tabs(current: str, *, short: bool) -> list[list[Piece]]:
+def _tabs(current: str, *, gap: str = " ", short: bool = False) -> list[list[Piece]]:
     """Give the pieces of each tab and the gap after it; short, only the current one has a word."""
     tabs = []
     for key, title, _ in TABS:
         here = title == current
         role = "raised on $moves" if here else "quiet"
         word = [Piece(f"{title} ", role, bold=here)] if here or not short else []
-        tabs.append([Piece(f" {key} ", role, bold=here), *word, Piece(" ")])
+        tabs.append([Piece(f" {key} ", role, bold=here), *word, Piece(gap)])
     return tabs
+
+
+def _joined(tabs: list[list[Piece]]) -> list[Piece]:
+    return [piece for tab in tabs for piece in tab]
 
 
 class KeyBar(Widget):
