@@ -170,6 +170,18 @@ class LazytuiApp(App[None], inherit_bindings=False):
             self.register_theme(theme)
         self.theme = THEMES[look.theme].name
 
+    async def _process_messages(self, *words: Any, **named: Any) -> None:
+        """Run the app; tasks begin at the next turn of the loop, as they always do.
+
+        From Python 3.12 on, Textual has the whole loop begin them at once: the fields of the first
+        screen would then look for a screen before there is one, and the engine shares the loop.
+        """
+        loop = asyncio.get_running_loop()
+        eager = getattr(asyncio, "eager_task_factory", None)
+        if eager is not None and loop.get_task_factory() is eager:
+            loop.set_task_factory(None)
+        await super()._process_messages(*words, **named)
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, and those of the look."""
         return [*super().get_line_filters(), *self._look_filters]

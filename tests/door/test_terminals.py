@@ -163,6 +163,17 @@ async def test_paths_are_meant_from_where_the_user_of_the_terminal_is():
             await terminal.until(f"On the manager: {folder}/")
 
 
+async def test_a_screen_changes_nothing_about_how_the_engines_loop_begins_tasks(monkeypatch):
+    def at_once(loop, coroutine, **options):  # what Textual takes from asyncio, where it is there
+        raise AssertionError("a task was to begin at once")
+
+    monkeypatch.setattr(asyncio, "eager_task_factory", at_once, raising=False)
+    async with attached(served(lab()), Terminal()) as terminal:
+        assert asyncio.get_running_loop().get_task_factory() is None
+        terminal.type("/", "gpu")
+        await terminal.until("cpu01", gone=True)
+
+
 async def test_a_copy_takes_the_way_of_the_clients_tmux():
     engine = served(lab())
     inside = Terminal(TMUX="/tmp/tmux-0/default,1,0")
