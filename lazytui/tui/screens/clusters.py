@@ -58,7 +58,7 @@ NOTHING = (
     Piece("a", "keys"),
     Piece(" makes one\n", "quiet"),
     Piece("C", "keys"),
-    Piece(" on Hosts makes one on the marked hosts, on a group on that", "quiet"),
+    Piece(" on Hosts makes one on the marked hosts, or on a group", "quiet"),
 )
 WIDE_CELLS = 110  # from here on all lines of a client have room in one
 AT_REST = (ClusterState.STOPPED, ClusterState.FAILED)
