@@ -55,6 +55,13 @@ async def ask_scheduler(port: int) -> SchedulerFacts:
     Raises:
         OSError, ValueError: it does not answer, or not as a scheduler does.
     """
+    try:
+        return await _ask(port)
+    except (OverflowError, RecursionError) as error:  # numbers and depths that JSON allows
+        raise ValueError(f"what no scheduler answers: {error}") from error
+
+
+async def _ask(port: int) -> SchedulerFacts:
     identity, work = await asyncio.gather(_get(port, "/json/identity.json"), _get(port, WORK_PATH))
     workers = identity.get("workers")
     if not isinstance(workers, dict):

@@ -41,7 +41,11 @@ async def answered(answer: bytes) -> int:
         OK + b"{}",
         OK + b'{"workers": 7}',
         OK + b"\xff\xfe",
+        OK + b'{"workers": {}, "tasks": 1e999}',
+        OK + b'{"workers": {"tcp://127.0.0.1:1": {"metrics": {"memory": Infinity}}}}',
+        OK + b'{"workers": ' + b"[" * 100_000,
     ],
+    ids=lambda answer: f"{len(answer)} bytes",
 )
 async def test_what_is_no_scheduler_is_an_error_and_nothing_worse(answer: bytes) -> None:
     with pytest.raises((OSError, ValueError)):
