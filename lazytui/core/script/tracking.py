@@ -148,6 +148,24 @@ async def start(
             raise ValueError(f"task {task.name} has no steps; add one, such as run_command(...)")
     await asyncio.gather(*(runtime.connected() for runtime, _ in pairs))
     dirs = await asyncio.gather(*(runtime.working_dir() for runtime, _ in pairs))
+    beginning = asyncio.ensure_future(
+        _begin(session, pairs, dirs, omit_on_join=omit_on_join, tell=tell)
+    )
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        await asyncio.wait((beginning,))  # what has begun is known, also to who cancels this
+        raise
+
+
+async def _begin(
+    session: Session,
+    pairs: Sequence[tuple[ScriptRuntime, ScriptTask]],
+    dirs: Sequence[str],
+    *,
+    omit_on_join: bool,
+    tell: Tell | None,
+) -> list[Execution]:
     places = {
         runtime.host: Place(path, {**runtime.env_variables, **task.env_variables})
         for (runtime, task), path in zip(pairs, dirs, strict=True)
