@@ -20,7 +20,7 @@ from lazytui.core.cluster_model import (
 from lazytui.core.cluster_store import ClusterParts
 from lazytui.core.model import HostState
 from lazytui.core.script.session import GuestSession
-from lazytui.errors import MasterStartError
+from lazytui.errors import LazytuiError, MasterStartError
 from lazytui.text import sanitize
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class HeldCluster:
         self._facts = SchedulerFacts({}, None)
         self._gone: set[str] = set()  # places of workers that have ended
         self._scaling = asyncio.Lock()
+        self._scales: set[asyncio.Task[None]] = set()
+        self._is_ending = False
         self.last_words: list[ClusterLog] = []  # what its parts had printed when it ended
 
     # -- from its start to its end
@@ -97,27 +99,57 @@ class HeldCluster:
         finally:
             ended.cancel()
 
-    async def stop(self, *signals: str) -> list[str]:
-        """End it; gives the ids of the runs that could not be told, as their hosts are away.
+    async def stop(self, *signals: str) -> ClusterParts:
+        """End it; gives what is left of it on hosts that are away.
 
         Args:
             signals: the first ones to try; TERM and KILL follow, each after some seconds.
         """
-        runs = self._executions()
+        self._is_ending = True
+        for scaling in self._scales:  # else it would go on with workers for what has ended
+            scaling.cancel()
+        if self._scales:
+            await asyncio.wait(set(self._scales))
+        runs, folders = self._executions(), self.parts().folders
         try:
             self.last_words = await self.logs()
             if self._cluster is not None:
                 await self._cluster.cleanup(*signals)
         finally:
             await self._session.__aexit__(None, None, None)
-        return [run.record.run_id for run in runs if run.is_alive]
+        left = [run for run in runs if run.is_alive]
+        away = {run.host for run in left}
+        known = self._engine.runtimes
+        away |= {host for host in folders if host in known and known[host].agent is None}
+        return ClusterParts(
+            runs=tuple(run.record.run_id for run in left),
+            folders={host: paths for host, paths in folders.items() if host in away},
+        )
 
     async def scale(self, workers: int) -> None:
         """Add workers and wait until they run, or retire the youngest.
 
         Raises:
-            LazytuiError: it could not be done.
+            LazytuiError: it could not be done, or the cluster is stopped meanwhile.
         """
+        stopped = LazytuiError(f"{self.spec.name} was stopped while it was scaled")
+        if self._is_ending:
+            raise stopped
+        scaling = asyncio.create_task(self._scale(workers), name=f"scale {self.spec.name}")
+        self._scales.add(scaling)
+        try:
+            await asyncio.wait((scaling,))
+        except asyncio.CancelledError:
+            scaling.cancel()
+            await asyncio.wait((scaling,))
+            raise
+        finally:
+            self._scales.discard(scaling)
+        if scaling.cancelled():
+            raise stopped
+        scaling.result()
+
+    async def _scale(self, workers: int) -> None:
         assert self._cluster is not None
         async with self._scaling:
             before, self.wanted = self.wanted, workers

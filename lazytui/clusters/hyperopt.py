@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import shutil
 import tempfile
@@ -56,9 +57,12 @@ class LocalMongoLauncher(MasterLauncher):
 
     async def cleanup(self, *signals: str) -> None:
         """End it, and remove its folder if that was temporary."""
-        await super().cleanup(*signals)
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        temporary, self._temporary = self._temporary, None
+        try:
+            await super().cleanup(*signals)
+        finally:
+            if temporary is not None:
+                await asyncio.to_thread(temporary.cleanup)
 
 
 class HyperoptWorkerLauncher(WorkerLauncher):
@@ -91,7 +95,11 @@ class HyperoptWorkerLauncher(WorkerLauncher):
         new = self.new_workers(self.placed(worker_count), (), debug)
         for worker in new:
             worker.task.run_command("exec " + shlex.join(words))
-        await self.begin(new)
+        try:
+            await self.begin(new)
+        except BaseException:
+            await self.end(new)
+            raise
         return ports
 
     async def setup_worker_ssh_tunnels(self) -> None:

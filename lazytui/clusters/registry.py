@@ -118,22 +118,23 @@ class ClusterRegistry:
 
     async def change(self, name: str, spec: ClusterSpec) -> Cluster:
         """Keep another definition; see :meth:`Clusters.change`."""
-        await self._load()
-        if self.get(name).state in UP:
-            raise UsageError(f"{name} is {self.get(name).state}: stop it before it is changed")
-        await check_spec(spec, self._engine)
-        await self._store.set_spec(name, spec)
-        if spec.name != name:
-            del self._kept[name]
-            self._engine.events.publish(ClusterChanged(name))
-        return await self._defined(spec)
+        async with self._changing:
+            await self._load()
+            if self.get(name).state in UP:
+                raise UsageError(f"{name} is {self.get(name).state}: stop it before it is changed")
+            await check_spec(spec, self._engine)
+            await self._store.set_spec(name, spec)
+            if spec.name != name:
+                self._kept.pop(name, None)
+                self._engine.events.publish(ClusterChanged(name))
+            return await self._defined(spec)
 
     async def remove(self, name: str) -> None:
         """Stop a cluster and forget it; see :meth:`Clusters.remove`."""
-        await self._load()
-        await self.stop(name)
-        await self._store.remove(name)
-        self._kept.pop(name, None)
+        async with self._changing:
+            await self.stop(name)
+            await self._store.remove(name)
+            self._kept.pop(name, None)
         self._engine.events.publish(ClusterChanged(name))
         await self._engine.deeds.note(Deed.CLUSTER_CHANGED, f"{name}: removed", [])
 
@@ -156,11 +157,13 @@ class ClusterRegistry:
 
     async def stop(self, name: str, *, force: bool = False) -> None:
         """End workers, exposures and master; see :meth:`Clusters.stop`."""
+        await self._load()
         kept = self._named(name)
         if kept.is_elsewhere and kept.state in UP:
             raise UsageError(f"{name} is held by another process: stop it there")
         if kept.life is None:
             if kept.state is not ClusterState.STOPPED:
+                await self._claim(kept)
                 self._become(kept, ClusterState.STOPPED, "")
                 await self._note(kept)
             return
@@ -183,8 +186,7 @@ class ClusterRegistry:
     # -- inside: a life
 
     async def _begin(self, kept: KeptCluster) -> None:
-        if await self._store.claim(kept.name, self._owner, owner_alive) is None:
-            raise UsageError(f"{kept.name} is held by another process, or gone")
+        await self._claim(kept)
         kept.signals, kept.noted = (), None
         kept.started = asyncio.get_running_loop().create_future()
         # Its error is for those who wait, and perhaps nobody does.
@@ -201,6 +203,10 @@ class ClusterRegistry:
         life.add_done_callback(over)
         if self._noting is None:
             self._noting = self._spawn(self._keep_noting(), "states of clusters")
+
+    async def _claim(self, kept: KeptCluster) -> None:
+        if await self._store.claim(kept.name, self._owner, owner_alive) is None:
+            raise UsageError(f"{kept.name} is held by another process, or gone")
 
     def _end(self, kept: KeptCluster) -> None:
         """Have a cluster end, if it runs here; being told twice would cut its clean-up."""
@@ -223,12 +229,13 @@ class ClusterRegistry:
                 log.exception("cluster %s", kept.name)
                 state, reason = ClusterState.FAILED, f"fault in lazytui: {error!r}"
                 failure = LazytuiError(reason)
-            reason = sanitize(reason, max_chars=1000)
+            reason = sanitize(reason, keep_newlines=True, max_chars=1000)
             kept.over(state, reason)
             await self._note(kept)
         self._changed(kept)
         kept.answer(failure)
-        await self._engine.deeds.note(Deed.CLUSTER_STOPPED, kept.name, [], reason[:200])
+        said = sanitize(reason, max_chars=200)
+        await self._engine.deeds.note(Deed.CLUSTER_STOPPED, kept.name, [], said)
 
     async def _run(self, kept: KeptCluster) -> str:
         """Be a cluster until it is cancelled or its master ends; gives the reason then."""
@@ -250,10 +257,13 @@ class ClusterRegistry:
             return await held.watch()
         finally:
             self._become(kept, ClusterState.STOPPING, "")
-            left = await held.stop(*kept.signals)
-            kept.last_words = held.last_words
-            if left:
-                self._sweep(kept, ClusterParts(runs=tuple(left)))
+            left = held.parts()  # all of it, should that fail
+            try:
+                left = await held.stop(*kept.signals)
+            finally:
+                kept.last_words = held.last_words
+                if left != NOTHING:
+                    self._sweep(kept, left.with_left(kept.left))
 
     # -- inside: what is left
 
@@ -348,7 +358,7 @@ class ClusterRegistry:
         if now == kept.noted:
             return
         try:
-            await self._store.note(kept.name, *now)
+            await self._store.note(kept.name, self._owner, *now)
         except JournalError as error:
             log.warning("the state of a cluster is not noted: %s", error)
             return

@@ -36,8 +36,16 @@ class ClusterParts:
     dashboard_port: int = 0
 
     def with_left(self, left: ClusterParts) -> ClusterParts:
-        """Give these parts, with the runs that were left by an earlier life."""
-        return replace(self, runs=tuple(dict.fromkeys((*self.runs, *left.runs))))
+        """Give these parts, with what was left by an earlier life."""
+        folders = {host: list(paths) for host, paths in self.folders.items()}
+        for host, paths in left.folders.items():
+            folders[host] = list(dict.fromkeys((*folders.get(host, ()), *paths)))
+        return replace(
+            self,
+            runs=tuple(dict.fromkeys((*self.runs, *left.runs))),
+            exposures=tuple(dict.fromkeys((*self.exposures, *left.exposures))),
+            folders=folders,
+        )
 
 
 NOTHING = ClusterParts()
@@ -95,13 +103,23 @@ class ClusterStore:
         )
 
     async def note(
-        self, name: str, owner: str, state: ClusterState, reason: str, parts: ClusterParts
+        self, name: str, by: str, owner: str, state: ClusterState, reason: str, parts: ClusterParts
     ) -> None:
-        """Note how one is, for who looks from another process, or after a crash."""
+        """Note how one is, for who looks from another process, or after a crash.
+
+        Args:
+            name: of the cluster.
+            by: the owner text of who notes it; nothing is noted of one that another holds.
+            owner: who holds it from now on; empty for nobody.
+            state: how it is.
+            reason: why.
+            parts: what it consists of.
+        """
         await self._journal.change(
             lambda db: db.connection.execute(
-                "UPDATE clusters SET owner = ?, state = ?, reason = ?, parts = ? WHERE name = ?",
-                (owner, str(state), reason, json.dumps(asdict(parts)), name),
+                "UPDATE clusters SET owner = ?, state = ?, reason = ?, parts = ?"
+                " WHERE name = ? AND owner IN ('', ?)",
+                (owner, str(state), reason, json.dumps(asdict(parts)), name, by),
             )
         )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lazytui.clusters import checking, versions
+from lazytui.clusters.workers import KeptWorker
 from lazytui.core.cluster_model import (
     Cluster,
     ClusterKind,
@@ -21,7 +22,8 @@ from lazytui.core.cluster_model import (
     ClusterWorker,
     WorkerState,
 )
-from lazytui.errors import MasterStartError, UsageError
+from lazytui.core.cluster_store import NOTHING, ClusterParts, ClusterStore
+from lazytui.errors import InvalidRuntimeError, LazytuiError, MasterStartError, UsageError
 from tests.clusters.programs import HOSTS, MONGOD, WORKER, processes, program
 from tests.engines import engine_on
 from tests.services import free_port
@@ -191,6 +193,77 @@ async def test_hyperopt_heals_too_and_two_clusters_choose_other_ports(
         states = [each.state for each in engine.clusters.all()]
         assert states == [ClusterState.STOPPED, ClusterState.FAILED]
         assert "engine that held it has ended" in engine.clusters.get("one").reason
+
+
+async def test_a_cluster_that_is_stopped_while_it_grows_leaves_no_worker(
+    apart: SSHFarm, tmp_path: Path
+) -> None:
+    program(tmp_path, "mongod", MONGOD)  # stand-ins: they listen, and wait
+    program(tmp_path, "hyperopt-mongo-worker", WORKER)
+    async with engine_on(apart) as engine:
+        await engine.clusters.add(ClusterSpec("one", ClusterKind.HYPEROPT, "node[1-2]"))
+        await engine.clusters.start("one")
+
+        growing = asyncio.create_task(engine.clusters.scale("one", 6))
+        while engine.clusters.get("one").wanted != 6:
+            await asyncio.sleep(0)
+        await engine.clusters.stop("one")
+
+        with pytest.raises(LazytuiError, match="was stopped while it was scaled"):
+            await growing
+        assert not engine.runs.driven()
+        assert engine.exposures.all() == []
+        assert not processes("hyperopt-mongo-worker")
+        with pytest.raises(UsageError, match="not running: start it first"):
+            await engine.clusters.scale("one", 2)
+
+
+async def test_workers_that_cannot_all_be_added_are_taken_away_again(
+    apart: SSHFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, "mongod", MONGOD)  # stand-ins: they listen, and wait
+    program(tmp_path, "hyperopt-mongo-worker", WORKER)
+    begin = KeptWorker.start
+
+    async def only_two_more(worker: KeptWorker) -> None:
+        if worker.name == "w-3":
+            raise InvalidRuntimeError("node2", "away")
+        await begin(worker)
+
+    async with engine_on(apart) as engine:
+        await engine.clusters.add(ClusterSpec("one", ClusterKind.HYPEROPT, "node[1-2]"))
+        await engine.clusters.start("one")
+        monkeypatch.setattr(KeptWorker, "start", only_two_more)
+
+        with pytest.raises(InvalidRuntimeError):
+            await engine.clusters.scale("one", 4)
+
+        cluster = engine.clusters.get("one")
+        assert [each.name for each in cluster.workers] == ["w-0", "w-1"]
+        assert (cluster.running, cluster.wanted) == (2, 2)
+        assert len(engine.runs.driven()) == 2
+        await engine.clusters.stop("one")
+
+
+async def test_nobody_notes_anything_of_a_cluster_that_another_holds(apart: SSHFarm) -> None:
+    async with engine_on(apart) as engine:
+        store = ClusterStore(engine.journal)
+        await store.add(ClusterSpec("one", ClusterKind.DASK, "node1"))
+        await store.claim("one", "another", lambda _: True)
+
+        await store.note("one", "me", "", ClusterState.STOPPED, "", NOTHING)
+
+        assert [record.owner for record in await store.all()] == ["another"]
+
+
+def test_what_two_lives_left_is_cleared_away_together() -> None:
+    now = ClusterParts(("a",), (1,), {"n1": ["/tmp/x"]})
+    before = ClusterParts(("a", "b"), (2,), {"n1": ["/tmp/y", "/tmp/x"], "n2": ["/tmp/z"]})
+
+    both = now.with_left(before)
+
+    assert (both.runs, both.exposures) == (("a", "b"), (1, 2))
+    assert both.folders == {"n1": ["/tmp/x", "/tmp/y"], "n2": ["/tmp/z"]}
 
 
 async def test_what_cannot_start_says_why_and_leaves_nothing(
